@@ -1,0 +1,78 @@
+// Conformance is the server under test for the official Socket.IO suites and for the benchmark. It has no storage and none of
+// the product: what is measured and judged here is the engine alone.
+//
+//	go run ./e2e/conformance -addr 127.0.0.1:3210 -suite engineio-v4|engineio-v3|socketio-v5|client|bench
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// suite is a server set up as one of the suites expects.
+type suite struct {
+	pattern string
+	handler http.Handler
+	close   func(context.Context) error
+}
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:3210", "where to listen")
+	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client or bench")
+	parser := flag.String("parser", "json", "for client and bench: json or msgpack")
+	flag.Parse()
+	if err := run(*addr, *name, *parser); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(addr, name, parser string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	s, err := newSuite(name, parser)
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(s.pattern, s.handler)
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		<-ctx.Done()
+		_ = srv.Close() // the process is ending
+	}()
+	fmt.Printf("%s listening on %s\n", name, ln.Addr())
+	if err := srv.Serve(ln); err != http.ErrServerClosed {
+		return err
+	}
+	closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return s.close(closing)
+}
+
+func newSuite(name, parser string) (suite, error) {
+	switch name {
+	case "engineio-v4":
+		return engineSuite(false), nil
+	case "engineio-v3":
+		return engineSuite(true), nil
+	case "socketio-v5":
+		return protocolSuite(), nil
+	case "client":
+		return clientSuite(parser)
+	case "bench":
+		return benchSuite(parser)
+	}
+	return suite{}, fmt.Errorf("unknown suite %q", name)
+}

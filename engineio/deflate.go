@@ -1,0 +1,156 @@
+package engineio
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// deflated is a message's compressed frame, made when the first receiver that negotiated compression needs it, and shared.
+// Neither side keeps a context between messages, which is what makes sharing possible and idle connections cheap.
+type deflated struct {
+	once  sync.Once
+	frame []byte
+	v3    sync.Once
+	frm3  []byte
+}
+
+const deflateResponse = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+// negotiateDeflate returns the size from which messages are compressed, 0 for never, and the extension header to answer.
+func (srv *Server) negotiateDeflate(r *http.Request) (threshold int, extension string) {
+	c := srv.opts.PerMessageDeflate
+	if c == nil || c.Disabled {
+		return 0, ""
+	}
+	for _, line := range r.Header["Sec-Websocket-Extensions"] {
+		for offer := range strings.SplitSeq(line, ",") {
+			if acceptableDeflate(offer) {
+				return c.threshold(), deflateResponse
+			}
+		}
+	}
+	return 0, ""
+}
+
+// acceptableDeflate checks one offer (RFC 7692, section 7.1). A window smaller than ours cannot be honoured by compress/flate.
+func acceptableDeflate(offer string) bool {
+	name, params, _ := strings.Cut(offer, ";")
+	if strings.TrimSpace(name) != "permessage-deflate" {
+		return false
+	}
+	seen := map[string]bool{}
+	for param := range strings.SplitSeq(params, ";") {
+		key, value, hasValue := strings.Cut(strings.TrimSpace(param), "=")
+		key = strings.TrimSpace(key)
+		if key != "" && seen[key] {
+			return false
+		}
+		seen[key] = true
+		switch key {
+		case "":
+		case "server_no_context_takeover", "client_no_context_takeover":
+			if hasValue {
+				return false
+			}
+		case "client_max_window_bits":
+		case "server_max_window_bits":
+			if strings.Trim(strings.TrimSpace(value), `"`) != "15" {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+var flateWriters = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(io.Discard, flate.BestSpeed) // the level is valid
+	return w
+}}
+
+// deflateTail is what a sync flush ends with; RFC 7692 section 7.2.1 leaves it out of the message.
+const deflateTail = "\x00\x00\xff\xff"
+
+func (m *Message) deflatedFrame() []byte {
+	m.deflate.once.Do(func() {
+		var out bytes.Buffer
+		out.Write(make([]byte, frameHeadroom))
+		w := flateWriters.Get().(*flate.Writer)
+		w.Reset(&out)
+		_, _ = w.Write(m.packet()) // a bytes.Buffer does not fail
+		_ = w.Flush()
+		flateWriters.Put(w)
+		buf := bytes.TrimSuffix(out.Bytes(), []byte(deflateTail))
+		opcode := byte(opText)
+		if m.binary {
+			opcode = opBinary
+		}
+		start := putFrameHeader(buf, finBit|rsv1Bit|opcode, len(buf)-frameHeadroom)
+		m.deflate.frame = buf[start:]
+		if len(m.deflate.frame) >= len(m.frame()) || isControl(m) {
+			m.deflate.frame = m.frame()
+		}
+	})
+	return m.deflate.frame
+}
+
+// isControl reports whether the message is a WebSocket control frame, which is never compressed.
+func isControl(m *Message) bool { return m.buf[m.start]&0x08 != 0 }
+
+var flateReaders = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+
+// inflate decompresses a message and refuses to produce more than limit bytes.
+func inflate(data []byte, limit int64) ([]byte, error) {
+	r := flateReaders.Get().(io.ReadCloser)
+	defer flateReaders.Put(r)
+	src := io.MultiReader(bytes.NewReader(data), strings.NewReader(deflateTail+"\x01\x00\x00\xff\xff"))
+	if err := r.(flate.Resetter).Reset(src, nil); err != nil {
+		return nil, errInflate
+	}
+	out, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, errInflate
+	}
+	if int64(len(out)) > limit {
+		return nil, errTooBig
+	}
+	return out, nil
+}
+
+var gzipWriters = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is valid
+	return w
+}}
+
+// compress compresses a polling response when the client takes gzip and it is worth it.
+func (srv *Server) compress(h http.Header, r *http.Request, body []byte) []byte {
+	c := srv.opts.HTTPCompression
+	if c.Disabled || len(body) < c.threshold() || !acceptsGzip(r) {
+		return body
+	}
+	var out bytes.Buffer
+	w := gzipWriters.Get().(*gzip.Writer)
+	w.Reset(&out)
+	_, _ = w.Write(body) // a bytes.Buffer does not fail
+	_ = w.Close()
+	gzipWriters.Put(w)
+	h.Set("Content-Encoding", "gzip")
+	h.Add("Vary", "Accept-Encoding")
+	return out.Bytes()
+}
+
+func acceptsGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, q, _ := strings.Cut(part, ";")
+		if strings.TrimSpace(name) == "gzip" && !strings.Contains(q, "q=0") {
+			return true
+		}
+	}
+	return false
+}

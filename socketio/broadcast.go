@@ -1,0 +1,128 @@
+package socketio
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Broadcast selects sockets, on all nodes, and acts on them. It is a value: each method returns another one, and one may be kept
+// and used many times.
+type Broadcast struct {
+	ns     *Namespace
+	target Target
+	flags  Flags
+}
+
+// To adds rooms: a socket is reached if it is in any of them, once.
+func (b Broadcast) To(rooms ...string) Broadcast {
+	b.target.Rooms = append(slices.Clip(b.target.Rooms), rooms...)
+	return b
+}
+
+// In is To.
+func (b Broadcast) In(rooms ...string) Broadcast { return b.To(rooms...) }
+
+// Except leaves out the sockets of rooms.
+func (b Broadcast) Except(rooms ...string) Broadcast {
+	b.target.Except = append(slices.Clip(b.target.Except), rooms...)
+	return b
+}
+
+// Volatile drops the event for clients that cannot take it now.
+func (b Broadcast) Volatile() Broadcast {
+	b.flags.Volatile = true
+	return b
+}
+
+// Local stays on this node.
+func (b Broadcast) Local() Broadcast {
+	b.flags.Local = true
+	return b
+}
+
+// Compress says whether the event may be compressed; the default is that it may.
+func (b Broadcast) Compress(yes bool) Broadcast {
+	b.flags.NoCompress = !yes
+	return b
+}
+
+// Timeout bounds the wait of EmitWithAck.
+func (b Broadcast) Timeout(d time.Duration) Broadcast {
+	b.flags.Timeout = d
+	return b
+}
+
+// Emit sends an event. The error tells of arguments that cannot be encoded, or of a reserved name.
+func (b Broadcast) Emit(event string, args ...any) error {
+	p, err := eventPacket(event, args)
+	if err != nil {
+		return err
+	}
+	p.Namespace = b.ns.name
+	return b.ns.adapter.Broadcast(p, b.target, b.flags)
+}
+
+// EmitWithAck sends an event and waits until every receiver has acknowledged it, the timeout has passed (10 s unless set), or ctx
+// is done. With ErrAckTimeout it returns the acknowledgements that came.
+func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]*Reply, error) {
+	p, err := eventPacket(event, args)
+	if err != nil {
+		return nil, err
+	}
+	p.Namespace = b.ns.name
+	if b.flags.Timeout == 0 {
+		b.flags.Timeout = 10 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, b.flags.Timeout)
+	defer cancel()
+	c := newAckCollector()
+	if err := b.ns.adapter.BroadcastWithAck(ctx, p, b.target, b.flags, c.expect, c.reply); err == nil {
+		c.allCounted()
+	}
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+	}
+	return c.result()
+}
+
+// FetchSockets describes the matching sockets. On error it returns those it knows of.
+func (b Broadcast) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	return b.ns.adapter.FetchSockets(ctx, b.target, b.flags)
+}
+
+// SocketsJoin makes the matching sockets join rooms.
+func (b Broadcast) SocketsJoin(rooms ...string) error {
+	return b.ns.adapter.AddSockets(b.target, b.flags, rooms)
+}
+
+// SocketsLeave makes the matching sockets leave rooms.
+func (b Broadcast) SocketsLeave(rooms ...string) error {
+	return b.ns.adapter.DelSockets(b.target, b.flags, rooms)
+}
+
+// DisconnectSockets disconnects the matching sockets; closeConn also ends their connections.
+func (b Broadcast) DisconnectSockets(closeConn bool) error {
+	return b.ns.adapter.DisconnectSockets(b.target, b.flags, closeConn)
+}
+
+// eventPacket encodes an event.
+func eventPacket(event string, args []any) (*Packet, error) {
+	if reservedEvents[event] {
+		return nil, &ReservedEventError{Event: event}
+	}
+	data, attachments, err := appendArgs(nil, event, args)
+	if err != nil {
+		return nil, err
+	}
+	return &Packet{Type: PacketEvent, Namespace: "/", Data: data, Attachments: attachments}, nil
+}
+
+// ReservedEventError is returned for an event whose name means something to the libraries themselves.
+type ReservedEventError struct{ Event string }
+
+// Error implements error.
+func (e *ReservedEventError) Error() string {
+	return "socketio: \"" + e.Event + "\" is a reserved event name"
+}

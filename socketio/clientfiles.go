@@ -1,0 +1,86 @@
+package socketio
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+)
+
+// clientFiles serves the client library, compressed once and revalidated by ETag.
+type clientFiles struct {
+	fs fs.FS
+
+	mu     sync.Mutex
+	loaded map[string]*clientFile
+}
+
+type clientFile struct {
+	plain, gzipped []byte
+	etag           string
+}
+
+func newClientFiles(files fs.FS) *clientFiles {
+	return &clientFiles{fs: files, loaded: map[string]*clientFile{}}
+}
+
+// serve answers for a file of the client library, and reports whether there is one of that name.
+func (c *clientFiles) serve(w http.ResponseWriter, r *http.Request, name string) bool {
+	if path.Base(name) != name || !strings.HasPrefix(name, "socket.io") || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	f := c.load(name)
+	if f == nil {
+		return false
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "public, max-age=0")
+	h.Set("Etag", f.etag)
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if match := r.Header.Get("If-None-Match"); match == f.etag || match == "W/"+f.etag {
+		w.WriteHeader(http.StatusNotModified)
+		return true
+	}
+	h.Set("Content-Type", contentType(name))
+	body := f.plain
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		h.Set("Content-Encoding", "gzip")
+		body = f.gzipped
+	}
+	_, _ = io.Copy(w, bytes.NewReader(body)) // a client that hangs up is its own affair
+	return true
+}
+
+func (c *clientFiles) load(name string) *clientFile {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.loaded[name]; f != nil {
+		return f
+	}
+	plain, err := fs.ReadFile(c.fs, name)
+	if err != nil {
+		return nil
+	}
+	sum := sha256.Sum256(plain)
+	var out bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is valid
+	_, _ = z.Write(plain)                                   // a bytes.Buffer does not fail
+	_ = z.Close()
+	f := &clientFile{plain: plain, gzipped: out.Bytes(), etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+	c.loaded[name] = f
+	return f
+}
+
+func contentType(name string) string {
+	if strings.HasSuffix(name, ".map") {
+		return "application/json; charset=utf-8"
+	}
+	return "application/javascript; charset=utf-8"
+}
