@@ -20,7 +20,7 @@ const pollingEndTimeout = 30 * time.Second
 type pollLink struct {
 	waiting *poll // the GET that is being held
 	posting atomic.Bool
-	retired bool // the session moved to another transport
+	retired bool     // the session moved to another transport
 	goodbye *Message // answers the poll that comes after the end
 }
 

@@ -62,8 +62,8 @@ type Session struct {
 
 	timer     *time.Timer
 	deadline  time.Time // the client must have shown life by then
-	awaiting  bool // a ping is out
-	refreshed bool // another packet has extended the pong's deadline once
+	awaiting  bool      // a ping is out
+	refreshed bool      // another packet has extended the pong's deadline once
 
 	data any
 }

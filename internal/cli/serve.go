@@ -1,0 +1,220 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+
+	"parley/engineio"
+	"parley/internal/api"
+	"parley/internal/auth"
+	"parley/internal/chat"
+	"parley/internal/config"
+	"parley/internal/db"
+	"parley/internal/live"
+	"parley/internal/telemetry"
+	"parley/web"
+)
+
+// serve runs the server until a signal. listening, when given, is told the address.
+func serve(ctx context.Context, args []string, stdout, stderr io.Writer, listening func(net.Addr)) int {
+	if err := config.LoadDotEnv(".env"); err != nil {
+		return fail(stderr, 2, err)
+	}
+	c, err := config.Parse(args, stdout)
+	if errors.Is(err, config.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		return fail(stderr, 2, err)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	p, err := build(ctx, c, stderr)
+	if err != nil {
+		return fail(stderr, 1, err)
+	}
+	if err := p.run(ctx, stop, listening); err != nil {
+		return fail(stderr, 1, err)
+	}
+	return 0
+}
+
+// program is the server put together.
+type program struct {
+	config  config.Config
+	log     *slog.Logger
+	db      *db.DB
+	chat    *chat.Chat
+	door    *live.Door
+	metrics *telemetry.Metrics
+	http    *http.Server
+}
+
+// build is the composition root: the only place that knows all the parts.
+func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, error) {
+	p := &program{config: c, log: telemetry.NewLog(stderr, c.LogLevel, c.LogFormat), metrics: telemetry.NewMetrics()}
+	var err error
+	if p.db, err = db.Open(ctx, c.Data); err != nil {
+		return nil, err
+	}
+	p.door = live.New(p.doorOptions())
+	p.chat, err = chat.New(ctx, chat.Options{
+		DB: p.db, Limits: chat.Limits{MessageChars: c.MessageMaxChars}, Publish: p.door.Deliver, Committed: p.metrics.Committed,
+	})
+	if err != nil {
+		return nil, errors.Join(err, p.db.Close())
+	}
+	p.door.SetChat(p.chat)
+	p.metrics.Gauge("parley_connections", "Connections now.", func() float64 { return float64(p.door.Connections()) })
+	p.metrics.Gauge("parley_people_online", "People here now.", func() float64 { return float64(p.door.Online()) })
+	p.metrics.Gauge("parley_outbound_bytes", "Bytes that wait for slow clients.", func() float64 { return float64(p.door.Outbound()) })
+	p.http = &http.Server{
+		Handler: api.New(api.Options{
+			Socket: p.door, Metrics: p.metrics.Handler(), Page: web.Dist(), Version: Version,
+			Connections: p.door.Connections, Online: p.door.Online, Ready: p.ready,
+		}),
+		ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}
+	return p, nil
+}
+
+func (p *program) doorOptions() live.Options {
+	c := p.config
+	o := live.Options{
+		Sessions: &auth.Sessions{DB: p.db, Now: time.Now}, Log: p.log, ClientFiles: web.SocketIOClient(),
+		LeaveGrace: c.LeaveGrace, JoinTimeout: c.JoinTimeout, ClientIP: api.ClientIP(c.Proxies()),
+		Engine: engineio.Options{
+			PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout, MaxPayload: int64(c.MaxPayload),
+			MaxQueueBytes: int(c.QueueBytes), MaxQueueMessages: c.QueueMessages, MaxOutboundBytes: int64(c.OutboundBytes),
+			WriteTimeout: c.WriteTimeout,
+		},
+		Admission: live.Admission{AllowedOrigins: c.AllowedOrigins, PerIP: c.ConnsPerIP},
+		Metrics: live.Metrics{
+			Event: p.metrics.Event, Refused: p.metrics.Refused, Closed: p.metrics.Closed, Opened: p.metrics.Opened,
+			FellBehind: p.metrics.FellBehind, RateLimited: p.metrics.RateLimited,
+		},
+	}
+	if len(c.AllowedOrigins) > 0 {
+		o.Engine.CORS = &engineio.CORS{AllowOrigin: o.Admission.Listed, Credentials: true}
+	}
+	if c.RateLimit.Count > 0 {
+		o.Rates = live.Rates{
+			Messages: live.Rate{Count: c.RateLimit.Count, Per: c.RateLimit.Per, Burst: c.RateLimit.Count},
+			Events:   live.Rate{Count: c.EventsPerMinute, Per: time.Minute, Burst: 50},
+		}
+		o.Admission.PerIPRate, o.Admission.PerIPBurst = float64(c.ConnRatePerIP), 5*c.ConnRatePerIP
+		o.Admission.Handshakes = float64(c.Handshakes)
+	} else {
+		o.Admission.PerIP = 0
+	}
+	return o
+}
+
+func (p *program) ready(ctx context.Context) error {
+	if p.door.Draining() {
+		return errors.New("the server is restarting")
+	}
+	return p.db.Ping(ctx)
+}
+
+// run serves until ctx is done, and then takes its leave. stop gives the signals back their usual effect, so that a second one
+// ends the program at once.
+func (p *program) run(ctx context.Context, stop func(), listening func(net.Addr)) error {
+	ln, err := net.Listen("tcp", net.JoinHostPort(p.config.Host, strconv.Itoa(p.config.Port)))
+	if err != nil {
+		return errors.Join(err, p.release(context.Background()))
+	}
+	admin, err := p.serveAdmin()
+	if err != nil {
+		return errors.Join(err, ln.Close(), p.release(context.Background()))
+	}
+	served := make(chan error, 1)
+	go func() { served <- p.http.Serve(ln) }()
+	p.log.Info("parley is serving", "url", displayURL(ln.Addr()), "version", Version, "data", p.config.Data, "go", runtime.Version())
+	if listening != nil {
+		listening(ln.Addr())
+	}
+	select {
+	case <-ctx.Done():
+	case err := <-served:
+		return errors.Join(err, p.release(context.Background()))
+	}
+	stop()
+	p.log.Info("stopping", "connections", p.door.Connections())
+	draining, cancel := context.WithTimeout(context.Background(), p.config.DrainTimeout)
+	defer cancel()
+	err = p.drain(draining)
+	if admin != nil {
+		_ = admin.Close() // nothing of it is worth waiting for
+	}
+	p.log.Info("stopped")
+	return err
+}
+
+// drain ends everything in the order in which the parts use each other. Clients that do not go in time are cut off: that is no
+// failure.
+func (p *program) drain(ctx context.Context) error {
+	p.door.StopAdmitting()
+	if err := p.door.Drain(ctx, p.config.DrainTimeout/2); err != nil {
+		p.log.Warn("not all clients left in time", "error", err)
+	}
+	if err := p.http.Shutdown(ctx); err != nil {
+		_ = p.http.Close() // cuts what did not end in time
+	}
+	p.chat.Close()
+	return p.db.Close()
+}
+
+// release gives up what build has opened, when there is nothing to drain.
+func (p *program) release(ctx context.Context) error {
+	_ = p.http.Close() // it serves nobody
+	err := p.door.Close(ctx)
+	p.chat.Close()
+	return errors.Join(err, p.db.Close())
+}
+
+// serveAdmin starts the operator's listener, if one is set.
+func (p *program) serveAdmin() (*http.Server, error) {
+	if p.config.AdminAddr == "" {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", p.config.AdminAddr)
+	if err != nil {
+		return nil, fmt.Errorf("PARLEY_ADMIN_ADDR: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", p.metrics.Handler())
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = srv.Serve(ln) }() // ends with Close
+	return srv, nil
+}
+
+// displayURL is what a person would type.
+func displayURL(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,158 @@
+// Package config is what an operator can set: one struct, filled from flags, environment variables and a .env file, in this
+// order of precedence, and validated before anything starts.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/joho/godotenv"
+)
+
+// Config are the settings of "parley serve". Its help texts are the documentation: README's table is checked against them.
+type Config struct {
+	Port           int      `env:"PORT" default:"3000" help:"Port to listen on; 0 takes a free one."`
+	Host           string   `env:"PARLEY_HOST" default:"" help:"Address to listen on; empty is all."`
+	AllowedOrigins []string `env:"ALLOWED_ORIGINS" name:"allowed-origins" help:"Origins of other sites' pages that may connect (comma list, * is any). Unset: only this server's own pages, and clients that are no pages."`
+	Data           string   `env:"PARLEY_DATA" default:"./data" help:"Folder of the database."`
+
+	RateLimit       Rate          `env:"PARLEY_RATE_LIMIT" default:"30/m" help:"Messages per sender, as 30/m or 5/s; off lifts every rate limit, for load tests."`
+	MessageMaxChars int           `env:"PARLEY_MESSAGE_MAX_CHARS" default:"4000" help:"Characters of a message; a longer one is refused."`
+	MaxPayload      Size          `env:"PARLEY_MAX_PAYLOAD" default:"64KiB" help:"Bytes a client may send at once."`
+	EventsPerMinute int           `env:"PARLEY_EVENTS_PER_MINUTE" default:"120" help:"Events of one connection per minute, 50 of them at once."`
+	ConnsPerIP      int           `env:"PARLEY_CONNECTIONS_PER_IP" name:"connections-per-ip" default:"200" help:"Connections of one address; 0 is no limit."`
+	ConnRatePerIP   int           `env:"PARLEY_CONNECTION_RATE_PER_IP" name:"connection-rate-per-ip" default:"10" help:"New connections of one address per second, five times as many at once; 0 is no limit."`
+	Handshakes      int           `env:"PARLEY_HANDSHAKES" default:"400" help:"New connections per second altogether; beyond, clients are told to come back. 0 is no limit."`
+	TrustedProxies  []string      `env:"PARLEY_TRUSTED_PROXIES" name:"trusted-proxies" help:"Networks (CIDR, comma list) of proxies whose X-Forwarded-For is believed."`
+	PingInterval    time.Duration `env:"PARLEY_PING_INTERVAL" default:"25s" help:"Time between two heartbeats of a connection."`
+	PingTimeout     time.Duration `env:"PARLEY_PING_TIMEOUT" default:"60s" help:"How long a heartbeat's answer may take."`
+	UpgradeTimeout  time.Duration `env:"PARLEY_UPGRADE_TIMEOUT" default:"10s" help:"How long the change from polling to WebSocket may take."`
+	JoinTimeout     time.Duration `env:"PARLEY_JOIN_TIMEOUT" default:"10s" help:"How long a connection may stay without joining the chat's namespace."`
+	WriteTimeout    time.Duration `env:"PARLEY_WRITE_TIMEOUT" default:"10s" help:"How long a client may take to read what it is sent."`
+	QueueBytes      Size          `env:"PARLEY_QUEUE_BYTES" default:"1MiB" help:"Bytes that may wait for one client; past it, it is disconnected and catches up later."`
+	QueueMessages   int           `env:"PARLEY_QUEUE_MESSAGES" default:"1024" help:"Messages that may wait for a client that has fallen behind."`
+	OutboundBytes   Size          `env:"PARLEY_OUTBOUND_BYTES" default:"256MiB" help:"Bytes that may wait for all clients that have fallen behind; 0 is no limit."`
+	LeaveGrace      time.Duration `env:"PARLEY_LEAVE_GRACE" default:"5s" help:"How long somebody may be without a connection before they have left."`
+	DrainTimeout    time.Duration `env:"PARLEY_DRAIN_TIMEOUT" default:"25s" help:"How long a stopping server takes leave of its clients, at most 30s."`
+	LogLevel        string        `env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	LogFormat       string        `env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
+	AdminAddr       string        `env:"PARLEY_ADMIN_ADDR" default:"" help:"Address of a second listener for /debug/pprof and /metrics, as 127.0.0.1:6060; empty is none."`
+	proxies         []netip.Prefix
+}
+
+// Size is a number of bytes, written like 64KiB.
+type Size int64
+
+var units = []struct {
+	suffix string
+	bytes  int64
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Size) UnmarshalText(text []byte) error {
+	for _, u := range units {
+		if digits, ok := strings.CutSuffix(strings.TrimSpace(string(text)), u.suffix); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 32)
+			if err != nil || n < 0 {
+				return fmt.Errorf("%q is no size: write it like 64KiB", text)
+			}
+			*s = Size(n * u.bytes)
+			return nil
+		}
+	}
+	return nil
+}
+
+// Rate is so many per period. The zero Rate is off.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *Rate) UnmarshalText(text []byte) error {
+	if string(text) == "off" {
+		*r = Rate{}
+		return nil
+	}
+	count, per, _ := strings.Cut(string(text), "/")
+	n, err := strconv.Atoi(count)
+	periods := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
+	if err != nil || n <= 0 || periods[per] == 0 {
+		return fmt.Errorf("%q is no rate: write it like 30/m, or off", text)
+	}
+	*r = Rate{n, periods[per]}
+	return nil
+}
+
+// LoadDotEnv adds what a .env file says to the environment, without overriding what is there. No file is no error.
+func LoadDotEnv(file string) error {
+	err := godotenv.Load(file)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf(".env: %w", err)
+	}
+	return nil
+}
+
+// Parse reads the settings. With --help it prints them to out and returns [ErrHelp].
+func Parse(args []string, out io.Writer) (Config, error) {
+	var c Config
+	helped := false
+	k, err := kong.New(&c, kong.Name("parley serve"), kong.Writers(out, out), kong.Exit(func(int) { helped = true }),
+		kong.Description("Serve the chat. Every setting is a flag or an environment variable; a .env file is read."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}))
+	if err != nil {
+		return c, err
+	}
+	_, err = k.Parse(args)
+	if helped {
+		return c, ErrHelp
+	}
+	if err != nil {
+		return c, err
+	}
+	return c, c.validate()
+}
+
+// ErrHelp says that help was asked for, and given.
+var ErrHelp = errors.New("help was given")
+
+func (c *Config) validate() error {
+	for _, check := range []struct {
+		ok   bool
+		what string
+	}{
+		{c.Port >= 0 && c.Port <= 65535, "PORT must be between 0 and 65535"},
+		{c.MessageMaxChars >= 1 && c.MessageMaxChars <= 100_000, "PARLEY_MESSAGE_MAX_CHARS must be between 1 and 100000"},
+		{c.MaxPayload >= 1024, "PARLEY_MAX_PAYLOAD must be at least 1KiB"},
+		{c.EventsPerMinute >= 1, "PARLEY_EVENTS_PER_MINUTE must be at least 1"},
+		{c.ConnsPerIP >= 0 && c.ConnRatePerIP >= 0 && c.Handshakes >= 0, "limits of connections must not be negative"},
+		{c.PingInterval >= time.Second && c.PingTimeout >= time.Second, "PARLEY_PING_INTERVAL and PARLEY_PING_TIMEOUT must be at least 1s"},
+		{c.UpgradeTimeout > 0 && c.JoinTimeout > 0 && c.WriteTimeout > 0, "timeouts must be positive"},
+		{c.QueueBytes >= 64<<10 && c.QueueMessages >= 16, "PARLEY_QUEUE_BYTES must be at least 64KiB, PARLEY_QUEUE_MESSAGES 16"},
+		{c.LeaveGrace >= 0, "PARLEY_LEAVE_GRACE must not be negative"},
+		{c.DrainTimeout > 0 && c.DrainTimeout <= 30*time.Second, "PARLEY_DRAIN_TIMEOUT must be at most 30s"},
+	} {
+		if !check.ok {
+			return errors.New(check.what)
+		}
+	}
+	for _, text := range c.TrustedProxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return fmt.Errorf("PARLEY_TRUSTED_PROXIES: %w", err)
+		}
+		c.proxies = append(c.proxies, p)
+	}
+	return nil
+}
+
+// Proxies are the trusted proxies' networks.
+func (c *Config) Proxies() []netip.Prefix { return c.proxies }

@@ -1,0 +1,38 @@
+package live
+
+import (
+	"sync/atomic"
+
+	"golang.org/x/time/rate"
+
+	"parley/internal/chat"
+	"parley/socketio"
+)
+
+// client is one connected socket and who it is.
+type client struct {
+	socket *socketio.Socket
+	events *rate.Limiter
+	actor  atomic.Pointer[chat.Actor] // nil before user-join
+}
+
+func (c *client) person() *chat.Actor { return c.actor.Load() }
+
+// clientOf finds the client of a socket, which connected has put there.
+func clientOf(s *socketio.Socket) *client { return s.Data().(*client) }
+
+func (d *Door) connected(s *socketio.Socket) {
+	s.SetData(&client{socket: s, events: d.o.Rates.Events.limiter()})
+}
+
+func (d *Door) disconnected(s *socketio.Socket) {
+	c, ok := s.Data().(*client)
+	if !ok || c.person() == nil {
+		return
+	}
+	d.people.disconnect(*c.person(), c)
+}
+
+// roomOf is the Socket.IO room that a room's events go to, userRoom the one of all of a person's connections.
+func roomOf(roomID string) string   { return "room:" + roomID }
+func userRoom(userID string) string { return "user:" + userID }

@@ -1,0 +1,152 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"parley/engineio"
+	"parley/internal/auth"
+	"parley/internal/chat"
+	"parley/socketio"
+)
+
+// Options configures a [Door].
+type Options struct {
+	Chat        *chat.Chat
+	Sessions    *auth.Sessions
+	Log         *slog.Logger
+	Engine      engineio.Options // its AllowRequest and Trace are the door's own
+	ClientFiles fs.FS            // of the browser's client library
+	Admission   Admission
+	Rates       Rates
+	LeaveGrace  time.Duration // how long a person may be without a connection before they have left
+	JoinTimeout time.Duration // how long a connection may exist without joining the namespace
+	// ClientIP tells whose limits a request counts against; default the peer's address.
+	ClientIP func(*http.Request) string
+	Metrics  Metrics
+}
+
+// Metrics are hooks for what is counted; each may be nil.
+type Metrics struct {
+	Event       func(name string, took time.Duration, code string) // code is empty for success
+	Refused     func(reason string)
+	Closed      func(reason string)
+	Delivered   func(receivers int)
+	Opened      func()
+	FellBehind  func()
+	RateLimited func(event string)
+}
+
+// Door is the Socket.IO server of the product.
+type Door struct {
+	o        Options
+	io       *socketio.Server
+	guard    *guard
+	people   *people
+	limits   *senderLimits
+	typing   typists
+	draining atomic.Bool
+}
+
+// New makes the door. Chat may be set later, before the first request, with SetChat: the two need each other.
+func New(o Options) *Door {
+	d := &Door{o: o, typing: typists{at: map[[2]string]*typist{}}}
+	if o.ClientIP == nil {
+		d.o.ClientIP = peerIP
+	}
+	d.guard = newGuard(o.Admission, d.o.ClientIP)
+	d.people = newPeople(o.LeaveGrace, d.announceLeft)
+	d.limits = newSenderLimits(o.Rates.Messages)
+	engine := o.Engine
+	engine.AllowRequest = d.allow
+	engine.Trace = d.engineTrace()
+	d.io = socketio.NewServer(socketio.Options{
+		Engine: engine, ConnectTimeout: o.JoinTimeout, ClientFiles: o.ClientFiles,
+		MaxNamespaces: 4, MaxRooms: 1000, MaxPendingAcks: 100, Trace: d.trace(),
+	})
+	d.io.OnConnection(d.connected)
+	d.io.OnDisconnect(func(s *socketio.Socket, _ string) { d.disconnected(s) })
+	d.register()
+	return d
+}
+
+// SetChat gives the door what it stands before.
+func (d *Door) SetChat(c *chat.Chat) { d.o.Chat = c }
+
+// ServeHTTP answers below /socket.io.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.io.ServeHTTP(w, r) }
+
+// Connections is the number of clients connected, Online the number of people.
+func (d *Door) Connections() int { return d.io.Engine().Len() }
+
+// Online is the number of people here.
+func (d *Door) Online() int { return d.people.count() }
+
+// Outbound is the number of bytes that wait for slow clients.
+func (d *Door) Outbound() int64 { return d.io.Engine().Outbound() }
+
+// Deliver sends what was committed to those who may see it.
+func (d *Door) Deliver(e chat.Event) {
+	switch {
+	case e.Message != nil:
+		d.deliverMessage(e.Message)
+	case e.Renamed != nil:
+		d.deliverRenamed(e.Renamed)
+	}
+}
+
+// drainBatches is in how many steps a draining server lets its clients go, so that they do not all come back at once.
+const drainBatches = 20
+
+// StopAdmitting turns new clients away with a hint of when to come back.
+func (d *Door) StopAdmitting() { d.draining.Store(true) }
+
+// Drain tells every client when to come back, each at a time of its own, and then lets go of them in batches within the given
+// time. What they sent before is answered first.
+func (d *Door) Drain(ctx context.Context, within time.Duration) error {
+	d.StopAdmitting()
+	sockets := d.io.Sockets()
+	for _, s := range sockets {
+		wait := time.Second + time.Duration(rand.Int64N(int64(2*time.Second)))
+		_ = s.Emit("server-restarting", map[string]float64{"retryAfter": wait.Seconds()}) // numbers encode
+	}
+	pause := min(within/drainBatches, 100*time.Millisecond)
+	size := len(sockets)/drainBatches + 1
+	for i := 0; i < len(sockets); i += size {
+		for _, s := range sockets[i:min(i+size, len(sockets))] {
+			s.Session().CloseWith(engineio.ReasonServerShutdown)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+	return d.Close(ctx)
+}
+
+// Close ends all connections and waits until they have ended, or ctx is done.
+func (d *Door) Close(ctx context.Context) error {
+	err := d.io.Close(ctx)
+	d.people.close()
+	d.typing.close()
+	d.limits.close()
+	return err
+}
+
+// encode makes a payload that goes out to many as it is.
+func encode(v any) socketio.RawJSON {
+	data, err := json.Marshal(v)
+	if err != nil { // payloads are structs of strings and numbers
+		panic(err)
+	}
+	return data
+}
+
+// Draining reports whether the server is letting its clients go.
+func (d *Door) Draining() bool { return d.draining.Load() }
