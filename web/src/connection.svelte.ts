@@ -1,0 +1,83 @@
+import { io, type Socket } from 'socket.io-client';
+import { reconnectDelay } from './state/backoff';
+import { recall } from './storage';
+import type { ClientEvents, ServerEvents } from './wire';
+
+export type Status = 'connecting' | 'connected' | 'reconnecting' | 'offline';
+
+/** A page that was hidden for this long asks what it missed rather than trusting its connection. */
+const STALE_AFTER = 60_000;
+
+/** The socket, and the truth about it. It reconnects by itself rather than by the library, to be able to say when. */
+export class Connection {
+  readonly socket: Socket<ServerEvents, ClientEvents>;
+  status = $state<Status>('connecting');
+  /** When the next attempt is due, in milliseconds since 1970; 0 when none is. */
+  retryAt = $state(0);
+  /** Since when there has been no connection; 0 while there is one. */
+  downSince = $state(Date.now());
+  private attempt = 0;
+  private hint = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private hiddenSince = 0;
+
+  constructor(private readonly onUp: () => void, private readonly onDown: () => void) {
+    this.socket = io({
+      autoConnect: false,
+      reconnection: false,
+      auth: (give) => give(recall('token') ? { token: recall('token') } : {}),
+    });
+    this.socket.on('connect', () => {
+      this.attempt = 0;
+      this.hint = 0;
+      this.retryAt = 0;
+      this.downSince = 0;
+      this.status = 'connected';
+      this.onUp();
+    });
+    this.socket.on('disconnect', () => this.lost());
+    this.socket.on('connect_error', () => this.lost());
+    this.socket.on('server-restarting', ({ retryAfter }) => {
+      this.hint = retryAfter * 1000;
+    });
+    addEventListener('online', () => this.retryNow());
+    addEventListener('offline', () => {
+      if (this.status !== 'connected') this.status = 'offline';
+    });
+    document.addEventListener('visibilitychange', () => this.visibility());
+  }
+
+  open(): void {
+    this.socket.connect();
+  }
+
+  retryNow(): void {
+    if (this.status === 'connected') return;
+    clearTimeout(this.timer);
+    this.retryAt = 0;
+    if (!this.socket.active) this.socket.connect();
+  }
+
+  private lost(): void {
+    if (this.downSince === 0) {
+      this.downSince = Date.now();
+      this.onDown();
+    }
+    this.status = navigator.onLine ? 'reconnecting' : 'offline';
+    const wait = this.hint > 0 ? this.hint : reconnectDelay(this.attempt++, Math.random);
+    this.hint = 0;
+    this.retryAt = Date.now() + wait;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.socket.connect(), wait);
+  }
+
+  private visibility(): void {
+    if (document.hidden) {
+      this.hiddenSince = Date.now();
+      return;
+    }
+    const away = this.hiddenSince > 0 ? Date.now() - this.hiddenSince : 0;
+    if (this.status !== 'connected') this.retryNow();
+    else if (away > STALE_AFTER) this.onUp(); // a sleeping phone's connection may be a memory
+  }
+}

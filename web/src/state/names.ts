@@ -1,0 +1,27 @@
+const ADJECTIVES = ['Quiet', 'Brave', 'Sunny', 'Clever', 'Gentle', 'Lucky', 'Swift', 'Merry', 'Bold', 'Calm', 'Witty', 'Kind', 'Bright', 'Nimble', 'Curious', 'Jolly'];
+const ANIMALS = ['Otter', 'Heron', 'Fox', 'Badger', 'Robin', 'Lynx', 'Marten', 'Wren', 'Hare', 'Finch', 'Seal', 'Owl', 'Stoat', 'Plover', 'Dolphin', 'Beaver'];
+
+/** A friendly nickname for somebody who has not chosen one. */
+export function nickname(random: () => number): string {
+  const pick = (list: string[]) => list[Math.floor(random() * list.length)] as string;
+  return `${pick(ADJECTIVES)} ${pick(ANIMALS)}`;
+}
+
+/** Why a name is not acceptable, or nothing. */
+export function nameProblem(name: string): string | undefined {
+  const n = [...name.trim()].length;
+  if (n < 2) return 'At least 2 characters';
+  if (n > 30) return 'At most 30 characters';
+  return undefined;
+}
+
+/** One of eight colours, always the same for the same person. */
+export function colourOf(userId: string): number {
+  let h = 0;
+  for (const c of userId) h = (h * 31 + c.charCodeAt(0)) >>> 0;
+  return h % 8;
+}
+
+export function initialOf(name: string): string {
+  return ([...name.trim()][0] ?? '?').toLocaleUpperCase();
+}

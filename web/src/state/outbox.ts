@@ -1,0 +1,75 @@
+import type { Refusal } from '../wire';
+
+export type SendState = 'queued' | 'sending' | 'failed';
+
+/** A message that the server has not acknowledged yet. Its client id never changes, which makes sending again safe. */
+export interface Outgoing {
+  clientId: string;
+  roomId: string;
+  text: string;
+  /** Milliseconds since 1970, when it was written. */
+  createdAt: number;
+  state: SendState;
+  error?: string;
+}
+
+const MAX_BACKOFF = 30_000;
+
+/** The messages on their way, in the order in which they were written: one in flight at a time, so they arrive in that order. */
+export class Outbox {
+  items: Outgoing[] = [];
+  private failures = 0;
+
+  add(item: Outgoing): void {
+    if (!this.items.some((i) => i.clientId === item.clientId)) this.items = [...this.items, item];
+  }
+
+  /** The message to send now: the oldest, unless one is in flight already. */
+  next(): Outgoing | undefined {
+    if (this.items.some((i) => i.state === 'sending')) return undefined;
+    return this.items.find((i) => i.state === 'queued');
+  }
+
+  sending(clientId: string): void {
+    this.set(clientId, { state: 'sending', error: undefined });
+  }
+
+  /** The server has it: by its acknowledgement, or by its echo, whichever came first. */
+  done(clientId: string): boolean {
+    const had = this.items.some((i) => i.clientId === clientId);
+    if (had) {
+      this.items = this.items.filter((i) => i.clientId !== clientId);
+      this.failures = 0;
+    }
+    return had;
+  }
+
+  /** The connection went before the answer came: nobody knows, so it is to be sent again under the same id. */
+  interrupted(): void {
+    this.items = this.items.map((i) => (i.state === 'sending' ? { ...i, state: 'queued' } : i));
+  }
+
+  /** Takes a refusal and returns the milliseconds to wait before the next attempt, or undefined when there will be none. */
+  refused(clientId: string, why: Refusal, random: () => number): number | undefined {
+    if (!['rate-limited', 'unavailable', 'retry', 'internal'].includes(why.code)) {
+      this.set(clientId, { state: 'failed', error: why.error });
+      return undefined;
+    }
+    this.set(clientId, { state: 'queued', error: why.error });
+    this.failures++;
+    const backoff = Math.min(MAX_BACKOFF, 500 * 2 ** Math.min(this.failures, 10));
+    return Math.max((why.retryAfter ?? 0) * 1000, why.code === 'rate-limited' ? 0 : backoff / 2) + random() * 500;
+  }
+
+  retry(clientId: string): void {
+    this.set(clientId, { state: 'queued', error: undefined });
+  }
+
+  remove(clientId: string): void {
+    this.items = this.items.filter((i) => i.clientId !== clientId);
+  }
+
+  private set(clientId: string, change: Partial<Outgoing>): void {
+    this.items = this.items.map((i) => (i.clientId === clientId ? { ...i, ...change } : i));
+  }
+}
