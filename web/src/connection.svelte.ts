@@ -55,7 +55,7 @@ export class Connection {
     if (this.status === 'connected') return;
     clearTimeout(this.timer);
     this.retryAt = 0;
-    if (!this.socket.active) this.socket.connect();
+    this.socket.connect();
   }
 
   private lost(): void {

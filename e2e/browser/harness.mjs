@@ -1,0 +1,125 @@
+// What every journey needs: the built binary on a free port with a folder of its own, and a real browser.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const binary = process.env.PARLEY_BIN ?? new URL('../../bin/parley', import.meta.url).pathname;
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+/** A running server. kill() ends it as a power cut would; start() brings it back on the same port with the same data. */
+export class Parley {
+  static async start(env = {}) {
+    const server = new Parley();
+    server.data = mkdtempSync(join(tmpdir(), 'parley-e2e-'));
+    server.port = await freePort();
+    server.url = `http://localhost:${server.port}`;
+    server.env = { PARLEY_RATE_LIMIT: 'off', PARLEY_LEAVE_GRACE: '1s', ...env };
+    await server.start();
+    return server;
+  }
+
+  async start() {
+    this.log = '';
+    this.child = spawn(binary, ['serve'], {
+      cwd: this.data, env: { PATH: process.env.PATH, PORT: String(this.port), PARLEY_DATA: this.data, ...this.env }, stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.child.stdout, this.child.stderr]) stream.on('data', (d) => (this.log += d));
+    for (let i = 0; i < 200; i++) {
+      if (this.child.exitCode !== null) throw new Error(`parley ended: ${this.log}`);
+      const ok = await fetch(`${this.url}/ready`).then((r) => r.ok, () => false);
+      if (ok) return;
+      await new Promise((r) => setTimeout(r, 25));
+    }
+    throw new Error(`parley did not start: ${this.log}`);
+  }
+
+  async end(signal = 'SIGTERM') {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const ended = once(this.child, 'exit');
+    this.child.kill(signal);
+    await ended;
+  }
+
+  kill() {
+    return this.end('SIGKILL');
+  }
+
+  async stop() {
+    await this.end('SIGKILL');
+    rmSync(this.data, { recursive: true, force: true });
+  }
+}
+
+export function launch() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
+
+/** A person: a browser profile of their own with the page open, and what goes wrong on it collected. */
+export async function person(browser, url, { name, ...options } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  if (name) await context.addInitScript((n) => localStorage.getItem('parley.name') ?? localStorage.setItem('parley.name', n), name);
+  const page = await context.newPage();
+  const problems = watch(page);
+  await page.goto(url);
+  return { context, page, problems };
+}
+
+/** Collects script errors and violations of the content policy. Network errors are expected in some journeys. */
+export function watch(page) {
+  const problems = [];
+  page.on('pageerror', (e) => problems.push(String(e)));
+  page.on('console', (m) => {
+    if (m.type() === 'error' && /Content Security Policy|Trusted|Uncaught/.test(m.text())) problems.push(m.text());
+  });
+  return problems;
+}
+
+export async function connected(page) {
+  await page.locator('.status[data-status=connected]').waitFor({ timeout: 15_000 });
+  await page.locator('.skeleton').waitFor({ state: 'detached' });
+}
+
+export async function say(page, text) {
+  await page.getByLabel('Message General').fill(text);
+  await page.getByLabel('Message General').press('Enter');
+}
+
+export function line(page, text) {
+  return page.locator('.message .text', { hasText: text });
+}
+
+/** Waits until a text stands in the timeline, and makes sure that it stands there once. */
+export async function seesOnce(page, text) {
+  await line(page, text).first().waitFor({ timeout: 15_000 });
+  const n = await line(page, text).count();
+  if (n !== 1) throw new Error(`"${text}" stands ${n} times`);
+}
+
+export async function eventually(check, what, timeout = 15_000) {
+  const end = Date.now() + timeout;
+  let last;
+  while (Date.now() < end) {
+    try {
+      if ((last = await check()) === true) return;
+    } catch (e) {
+      last = e;
+    }
+    await new Promise((r) => setTimeout(r, 50));
+  }
+  throw new Error(`${what}: still ${last}`);
+}

@@ -1,0 +1,68 @@
+// Draws the page as people see it, for people to look at: node screenshots.mjs, then open e2e/out.
+import { mkdirSync } from 'node:fs';
+import { Parley, connected, launch, person, say, seesOnce } from './harness.mjs';
+
+const out = new URL('../out/', import.meta.url).pathname;
+mkdirSync(out, { recursive: true });
+const browser = await launch();
+const talk = [
+  ['Mei Lin', 'Load test is done: 15,000 people in one room, p99 of 180 ms.'],
+  ['Mei Lin', 'Full report: https://example.test/reports/2026-11?view=full'],
+  ['Ben Okafor', 'With typing on? Then this is all it takes now:\n\n    parley serve'],
+  ['Sara Haddad', 'Can somebody look at the Arabic strings before noon? مرحبا بالجميع'],
+  ['Sara Haddad', 'I put the screenshots next to the report.'],
+  ['Ana Ruiz', 'On it. Ten minutes.'],
+  ['Ben Okafor', 'A very long word should not break the layout: ' + 'antidisestablishmentarianism'.repeat(6)],
+  ['Ana Ruiz', 'It does not. I will push the fixed ones right after.'],
+];
+try {
+  const empty = await Parley.start();
+  const busy = await Parley.start();
+  const people = {};
+  for (const name of ['Mei Lin', 'Ben Okafor', 'Sara Haddad', 'Ana Ruiz']) {
+    people[name] = await person(browser, busy.url, { name });
+    await connected(people[name].page);
+  }
+  for (const [name, text] of talk) {
+    await say(people[name].page, text);
+    await seesOnce(people[name].page, text.slice(0, 30));
+  }
+  for (const colorScheme of ['light', 'dark']) {
+    for (const width of [1440, 900, 390]) {
+      const shot = (page, what) => page.screenshot({ path: `${out}${what}-${colorScheme}-${width}.png` });
+      const options = { colorScheme, viewport: { width, height: width === 390 ? 844 : 900 }, name: 'Tomás' };
+      const a = await person(browser, empty.url, options);
+      await connected(a.page);
+      await a.page.waitForTimeout(150);
+      await shot(a.page, 'empty');
+      const b = await person(browser, busy.url, options);
+      await connected(b.page);
+      await people['Ben Okafor'].page.getByLabel('Message General').pressSequentially('I');
+      await b.page.waitForTimeout(300);
+      await shot(b.page, 'busy');
+      if (width === 390) {
+        await b.page.getByRole('button', { name: 'People and settings' }).click();
+        await b.page.waitForTimeout(300);
+        await shot(b.page, 'people');
+        await b.page.getByRole('button', { name: 'Back to the conversation' }).click();
+      }
+      await b.page.evaluate(() => (document.documentElement.dir = 'rtl'));
+      await b.page.waitForTimeout(200);
+      await shot(b.page, 'rtl');
+      await b.page.evaluate(() => (document.documentElement.dir = 'ltr'));
+      await b.context.setOffline(true);
+      await b.page.evaluate(() => dispatchEvent(new Event('offline')));
+      const cut = await b.context.newCDPSession(b.page);
+      await cut.send('Network.emulateNetworkConditions', { offline: true, latency: 0, downloadThroughput: 0, uploadThroughput: 0 });
+      await say(b.page, 'Written without a connection');
+      await b.page.waitForTimeout(600);
+      await shot(b.page, 'offline');
+      await a.context.close();
+      await b.context.close();
+    }
+  }
+  await empty.stop();
+  await busy.stop();
+} finally {
+  await browser.close();
+}
