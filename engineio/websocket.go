@@ -29,8 +29,8 @@ type wsLink struct {
 	deflate int // messages from this size on are compressed; 0 means none
 
 	closed  bool
-	lingers bool
-	probing bool // an upgrade that the client has not completed
+	probing bool           // an upgrade that the client has not completed
+	goodbye sync.WaitGroup // the goroutine that sends a last close frame
 
 	frames  frameReader
 	readErr error
@@ -73,6 +73,7 @@ func (ws *wsLink) encode(m *Message) []byte {
 func (ws *wsLink) end(s *Session, how ending) {
 	if !how.graceful {
 		ws.closed = true
+		ws.goodbye.Add(1)
 		go ws.sayGoodbye(how.status)
 		return
 	}
@@ -84,6 +85,7 @@ func (ws *wsLink) end(s *Session, how ending) {
 
 // sayGoodbye sends a close frame if the socket takes it, and closes.
 func (ws *wsLink) sayGoodbye(status closeCode) {
+	defer ws.goodbye.Done()
 	_ = ws.conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
 	_, _ = ws.conn.Write(closeFrame(status).frame())
 	ws.awaitPeer()
@@ -197,8 +199,24 @@ func (ws *wsLink) readStream() error {
 
 func (ws *wsLink) feed(p []byte) error { return ws.frames.feed(p, &ws.limits, ws) }
 
-// finished reports the end of the connection to the session, with the reason that fits.
+// finished reports the end of the connection to the session, with the reason that fits. The WebSocket of an upgrade that did
+// not come about ends alone: the session goes on polling.
 func (ws *wsLink) finished(err error) {
+	s := ws.s
+	s.mu.Lock()
+	mine := s.link == transport(ws)
+	if s.probe == ws {
+		s.probe = nil
+	}
+	s.mu.Unlock()
+	if mine {
+		ws.reportEnd(err)
+	}
+	ws.goodbye.Wait()
+	_ = ws.conn.Close()
+}
+
+func (ws *wsLink) reportEnd(err error) {
 	s := ws.s
 	var fe *frameError
 	if errors.As(err, &fe) {
@@ -209,14 +227,8 @@ func (ws *wsLink) finished(err error) {
 	}
 	s.mu.Lock()
 	ws.closed = true
-	if s.probe == ws {
-		s.probe = nil
-	}
-	if s.link == transport(ws) {
-		s.ended()
-	}
+	s.ended()
 	s.mu.Unlock()
-	_ = ws.conn.Close()
 }
 
 // drainPeer discards what a misbehaving client still sends, for a moment, so that it gets to read the close frame.
@@ -259,7 +271,7 @@ func (ws *wsLink) onMessage(isBinary bool, data []byte) error {
 func (ws *wsLink) lingering() error {
 	ws.s.mu.Lock()
 	defer ws.s.mu.Unlock()
-	if ws.s.state == stateEnding || ws.lingers {
+	if ws.s.state == stateEnding {
 		return nil
 	}
 	return errStopped

@@ -27,6 +27,7 @@ try {
     await say(people[name].page, text);
     await seesOnce(people[name].page, text.slice(0, 30));
   }
+  const cutOff = [];
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [1440, 900, 390]) {
       const shot = (page, what) => page.screenshot({ path: `${out}${what}-${colorScheme}-${width}.png` });
@@ -50,19 +51,15 @@ try {
       await b.page.waitForTimeout(200);
       await shot(b.page, 'rtl');
       await b.page.evaluate(() => (document.documentElement.dir = 'ltr'));
-      await b.context.setOffline(true);
-      await b.page.evaluate(() => dispatchEvent(new Event('offline')));
-      const cut = await b.context.newCDPSession(b.page);
-      await cut.send('Network.emulateNetworkConditions', { offline: true, latency: 0, downloadThroughput: 0, uploadThroughput: 0 });
-      await say(b.page, 'Written without a connection');
-      await b.page.waitForTimeout(600);
-      await shot(b.page, 'offline');
+      cutOff.push({ page: b.page, shoot: () => shot(b.page, 'offline') });
       await a.context.close();
-      await b.context.close();
     }
   }
   await empty.stop();
   await busy.stop();
+  for (const { page } of cutOff) await say(page, 'Written without a connection');
+  await new Promise((r) => setTimeout(r, 6000));
+  for (const { shoot } of cutOff) await shoot();
 } finally {
   await browser.close();
 }
