@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -144,6 +145,9 @@ func (c *Config) validate() error {
 			return errors.New(check.what)
 		}
 	}
+	// An empty variable, as a compose file leaves it, is one that is not set.
+	c.AllowedOrigins = slices.DeleteFunc(c.AllowedOrigins, func(o string) bool { return strings.TrimSpace(o) == "" })
+	c.TrustedProxies = slices.DeleteFunc(c.TrustedProxies, func(p string) bool { return strings.TrimSpace(p) == "" })
 	for _, text := range c.TrustedProxies {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {

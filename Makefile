@@ -1,0 +1,66 @@
+# Parley. "make run" and "make test" need Go, Node and make; everything else they install themselves.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X parley/internal/cli.Version=$(VERSION)"
+WEB_SOURCES := $(shell find web/src web/public web/scripts -type f) web/index.html web/vite.config.ts web/tsconfig.json
+GO_SOURCES := $(shell find . -name '*.go' -not -path './web/node_modules/*' -not -path './e2e/browser/node_modules/*') go.mod go.sum
+NPM_CI := npm ci --no-audit --no-fund --loglevel=error
+
+.DEFAULT_GOAL := help
+.PHONY: help run build web test unit browser check bench fuzz torture deps clean
+
+help: ## say what each target does
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: build ## build everything and serve http://localhost:3000
+	./bin/parley serve
+
+build: bin/parley ## leave the program in bin/parley
+
+bin/parley: web/dist/index.html $(GO_SOURCES)
+	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o $@ ./cmd/parley
+
+web: web/dist/index.html ## build the web client into web/dist
+
+web/node_modules/.stamp: web/package.json web/package-lock.json
+	cd web && $(NPM_CI)
+	@touch $@
+
+web/dist/index.html: web/node_modules/.stamp $(WEB_SOURCES)
+	cd web && npm run --silent build
+	@touch $@
+
+e2e/browser/node_modules/.stamp: e2e/browser/package.json e2e/browser/package-lock.json
+	cd e2e/browser && $(NPM_CI)
+	@touch $@
+
+deps: ## install what the tests need from Debian
+	./scripts/install-test-deps
+
+test: deps build browser unit ## run all tests: web client, browser, Go with the race detector
+
+unit: web/dist/index.html ## run the tests of the web client's state and of the Go code
+	cd web && npx --no-install vitest run --silent && npm run --silent check
+	go vet ./...
+	go test -race -timeout 10m ./...
+
+browser: build e2e/browser/node_modules/.stamp ## drive the built program in a real browser
+	cd e2e/browser && PARLEY_BIN=$(CURDIR)/bin/parley npm test --silent
+
+check: web/dist/index.html ## lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	go tool -modfile=tools/go.mod golangci-lint run ./...
+	cd web && npm run --silent check
+
+bench: ## measure: durable messages per second, and the engine's hot paths
+	go test -run '^$$' -bench . -benchtime 3s ./engineio ./socketio ./internal/chat
+
+fuzz: ## fuzz every target for 30 s
+	./scripts/fuzz 30s
+
+torture: ## kill -9 the server 200 times while people write
+	PARLEY_CRASH_CYCLES=200 go test -count=1 -v -run TestKillNine ./e2e
+
+clean: ## remove what was built
+	rm -rf bin e2e/out web/dist/assets web/dist/socket.io web/dist/*.html web/dist/*.js web/dist/*.svg

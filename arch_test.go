@@ -1,0 +1,85 @@
+package parley_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// mayImport says which packages of ours a package may use: ARCHITECTURE.md draws it, this enforces it. A name that ends in /
+// stands for everything below it.
+var mayImport = map[string][]string{
+	"cmd/parley":         {"internal/cli"},
+	"engineio":           {},
+	"socketio":           {"engineio"},
+	"socketio/":          {"socketio", "engineio"},
+	"internal/db":        {},
+	"internal/chat":      {"internal/db"},
+	"internal/auth":      {"internal/chat", "internal/db"},
+	"internal/live":      {"socketio", "engineio", "internal/chat", "internal/auth"},
+	"internal/api":       {"internal/live", "internal/auth", "internal/chat"},
+	"internal/config":    {},
+	"internal/telemetry": {},
+	"web":                {},
+	"internal/cli":       {"engineio", "socketio", "internal/", "web"},
+	"e2e":                {"socketio", "engineio", "socketio/"},
+	"e2e/":               {"socketio", "engineio", "socketio/"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportRules(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, "parley/")
+		if name == "parley" {
+			continue
+		}
+		allowed, ruled := rule(name)
+		if !ruled {
+			t.Errorf("%s has no rule: give it a room in ARCHITECTURE.md and a row here", name)
+		}
+		for _, i := range p.Imports {
+			if ours, ok := strings.CutPrefix(i, "parley/"); ok && !matches(allowed, ours) {
+				t.Errorf("%s may not import %s", name, ours)
+			}
+		}
+	}
+}
+
+func rule(name string) ([]string, bool) {
+	if r, ok := mayImport[name]; ok {
+		return r, true
+	}
+	for prefix, r := range mayImport {
+		if strings.HasSuffix(prefix, "/") && strings.HasPrefix(name, prefix) {
+			return r, true
+		}
+	}
+	return nil, false
+}
+
+func matches(allowed []string, name string) bool {
+	for _, a := range allowed {
+		if a == name || strings.HasSuffix(a, "/") && strings.HasPrefix(name, a) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,2 @@
+// Package e2e tests the built binary from outside.
+package e2e

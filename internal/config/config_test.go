@@ -1,0 +1,98 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestPrecedence(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, ".env")
+	if err := os.WriteFile(file, []byte("PORT=1111\nPARLEY_HOST=from-file\nPARLEY_LEAVE_GRACE=7s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PORT", "2222")
+	t.Setenv("PARLEY_HOST", "from-environment")
+	if err := LoadDotEnv(file); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Unsetenv("PARLEY_LEAVE_GRACE") })
+	c, err := Parse([]string{"--port=3333"}, io.Discard)
+	if err != nil || c.Port != 3333 || c.Host != "from-environment" || c.LeaveGrace != 7*time.Second {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	if err := LoadDotEnv(filepath.Join(dir, "none")); err != nil {
+		t.Fatalf("no file: %v", err)
+	}
+}
+
+func TestEmptyVariablesAreUnset(t *testing.T) {
+	t.Setenv("ALLOWED_ORIGINS", "")
+	t.Setenv("PARLEY_TRUSTED_PROXIES", "")
+	c, err := Parse(nil, io.Discard)
+	if err != nil || len(c.AllowedOrigins) != 0 || len(c.Proxies()) != 0 {
+		t.Fatalf("%q, %v", c.AllowedOrigins, err)
+	}
+}
+
+func TestSizesAndRates(t *testing.T) {
+	for text, want := range map[string]Size{"64KiB": 64 << 10, "1MiB": 1 << 20, "2 GiB": 2 << 30, "512": 512, "7B": 7} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err != nil || s != want {
+			t.Errorf("%s: %d, %v", text, s, err)
+		}
+	}
+	for text, want := range map[string]Rate{"30/m": {30, time.Minute}, "5/s": {5, time.Second}, "off": {}} {
+		var r Rate
+		if err := r.UnmarshalText([]byte(text)); err != nil || r != want {
+			t.Errorf("%s: %v, %v", text, r, err)
+		}
+	}
+	for _, text := range []string{"", "-1KiB", "64KB2", "x"} {
+		var s Size
+		if s.UnmarshalText([]byte(text)) == nil {
+			t.Errorf("size %q accepted", text)
+		}
+	}
+	for _, text := range []string{"", "0/m", "30/y", "30", "-1/s"} {
+		var r Rate
+		if r.UnmarshalText([]byte(text)) == nil {
+			t.Errorf("rate %q accepted", text)
+		}
+	}
+}
+
+// README's table has a row for every setting, with its default and its help, and no other.
+func TestREADMEListsEverySetting(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Count(string(readme), "\n| `PARLEY_") + strings.Count(string(readme), "\n| `PORT`") + strings.Count(string(readme), "\n| `ALLOWED_ORIGINS`")
+	fields := reflect.TypeFor[Config]()
+	settings := 0
+	for i := range fields.NumField() {
+		tag := fields.Field(i).Tag
+		if tag.Get("env") == "" {
+			continue
+		}
+		settings++
+		def := tag.Get("default")
+		if def != "" {
+			def = "`" + def + "`"
+		}
+		row := fmt.Sprintf("| `%s` | %s | %s |", tag.Get("env"), def, tag.Get("help"))
+		if !strings.Contains(string(readme), row) {
+			t.Errorf("README lacks the row\n%s", row)
+		}
+	}
+	if rows != settings {
+		t.Errorf("README has %d rows for %d settings", rows, settings)
+	}
+}
