@@ -4,7 +4,6 @@ import "time"
 
 var (
 	pingPacket  = newPacket(PacketPing, "")
-	pongPacket  = newPacket(PacketPong, "")
 	noopPacket  = newPacket(PacketNoop, "")
 	closePacket = newPacket(PacketClose, "")
 )

@@ -29,13 +29,8 @@ type Message struct {
 
 // NewMessage prepares a text or binary message packet that carries data. The data is copied.
 func NewMessage(isBinary bool, data []byte) *Message {
-	if isBinary {
-		b := BuildMessage(true, len(data))
-		b.Write(data)
-		return b.Message()
-	}
-	b := BuildMessage(false, len(data))
-	b.Write(data)
+	b := BuildMessage(isBinary, len(data))
+	b.buf = append(b.buf, data...)
 	return b.Message()
 }
 

@@ -3,6 +3,7 @@ package engineio
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -291,6 +292,8 @@ func (srv *Server) servePolling(w http.ResponseWriter, r *http.Request, s *Sessi
 	}
 }
 
+var errNoHandshake = errors.New("engineio: the handshake's response could not be written")
+
 // openWebSocket starts a session on a WebSocket. The 101 response and the first packets leave in one write.
 func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, eio int) {
 	s := srv.newSession(r, eio)
@@ -306,18 +309,41 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, eio int
 	}
 	ws := newWSLink(conn, s, deflate)
 	s.link = ws
+	s.dirty = true // holds the flusher off: nothing may overtake the response
+	srv.open(s)
 	open := srv.openPacket(s, WebSocket)
-	if eio != 3 {
+	if eio == 3 {
+		s.mu.Lock()
+		s.queue = append([]*Message{open}, s.queue...)
+		s.bytes += open.Len()
+		s.mu.Unlock()
+	} else {
 		response = append(response, ws.encode(open)...)
 	}
 	if !srv.start(ws, response) {
+		s.fail(ending{status: closeNormal}, ReasonTransportError, errNoHandshake)
 		return
 	}
-	if eio == 3 { // clients of that age may not expect a frame together with the response
-		_ = s.SendOne(open)
+	if eio == 3 {
+		time.AfterFunc(legacyPause, func() { s.release(ws) })
+	} else {
+		s.release(ws)
 	}
-	srv.open(s)
 	go ws.readLoop(early)
+}
+
+// legacyPause separates the response from the first frame for clients of revision 3, which may lose a frame that comes together
+// with the response.
+const legacyPause = 2 * time.Millisecond
+
+// release lets the flusher at a new session.
+func (s *Session) release(ws *wsLink) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dirty = false
+	if len(s.queue) > 0 {
+		ws.wake(s)
+	}
 }
 
 // upgradeWebSocket lets a WebSocket ask for the place of a session's polling.

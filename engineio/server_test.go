@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -107,7 +108,7 @@ func (f *fixture) openWS(query string) *rawWS {
 	w := &rawWS{f.t, conn, bufio.NewReader(conn)}
 	w.send([]byte(f.upgradeRequest(query)))
 	res, err := http.ReadResponse(w.r, nil)
-	if err != nil || res.StatusCode != 101 {
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 		f.t.Fatalf("upgrade: %v %v", res, err)
 	}
 	return w
@@ -500,7 +501,7 @@ func TestPerMessageDeflate(t *testing.T) {
 		}
 		echoed.Write(b[:n])
 	}
-	if _, err := inflate(body, 100); err != errTooBig {
+	if _, err := inflate(body, 100); !errors.Is(err, errTooBig) {
 		t.Fatalf("a bomb: %v", err)
 	}
 }
@@ -508,14 +509,14 @@ func TestPerMessageDeflate(t *testing.T) {
 func TestCORS(t *testing.T) {
 	f := newFixture(t, Options{CORS: &CORS{AllowOrigin: func(o string) bool { return o == "https://a.test" }, Credentials: true}})
 	for origin, allowed := range map[string]string{"https://a.test": "https://a.test", "https://b.test": ""} {
-		req, _ := http.NewRequestWithContext(t.Context(), "OPTIONS", f.url+"/?"+polling, nil)
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodOptions, f.url+"/?"+polling, nil)
 		req.Header.Set("Origin", origin)
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = res.Body.Close()
-		if got := res.Header.Get("Access-Control-Allow-Origin"); got != allowed || res.StatusCode != 204 {
+		if got := res.Header.Get("Access-Control-Allow-Origin"); got != allowed || res.StatusCode != http.StatusNoContent {
 			t.Errorf("%s: %d %q", origin, res.StatusCode, got)
 		}
 	}

@@ -64,8 +64,6 @@ type Session struct {
 	deadline  time.Time // the client must have shown life by then
 	awaiting  bool      // a ping is out
 	refreshed bool      // another packet has extended the pong's deadline once
-
-	data any
 }
 
 // ID is the session's id, unique on this server and unguessable.

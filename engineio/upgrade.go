@@ -3,7 +3,8 @@ package engineio
 import "time"
 
 // noopInterval is how often a poll that is being held is released while an upgrade is under way. Once is not enough: a poll
-// that arrives just after would be held until the next ping, and the client waits for it before it upgrades.
+// that arrives just after would be held until the next ping, and the client waits for it before it upgrades. The first release
+// comes after an interval too, as in Node: most polls end by themselves, with a message.
 const noopInterval = 100 * time.Millisecond
 
 // onProbe handles the packets of a WebSocket that wants to take over from polling.
@@ -22,7 +23,7 @@ func (ws *wsLink) onProbe(p incoming) error {
 			return errStopped
 		}
 		_ = ws.conn.SetWriteDeadline(time.Time{})
-		s.releasePolls(ws)
+		time.AfterFunc(noopInterval, func() { s.releasePolls(ws) })
 		return nil
 	case p.kind == PacketUpgrade:
 		return s.completeUpgrade(ws)

@@ -53,7 +53,7 @@ func (srv *Server) hijack(w http.ResponseWriter, r *http.Request, initial bool) 
 	if err != nil {
 		return nil, nil, nil, 0, err
 	}
-	early, _ := rw.Reader.Peek(rw.Reader.Buffered()) // what is buffered can be peeked
+	early, _ := rw.Peek(rw.Reader.Buffered()) // what is buffered can be peeked
 	return conn, switching(r, extension, extra), slices.Clone(early), deflate, nil
 }
 

@@ -27,8 +27,8 @@ type conn struct {
 func newConn(srv *Server, s *engineio.Session) *conn {
 	c := &conn{server: srv, session: s}
 	c.timer = time.AfterFunc(srv.opts.ConnectTimeout, c.connectTimedOut)
-	if s.Handshake().EIO == 3 {
-		c.connect("/", "", nil)
+	if s.Handshake().EIO == 3 { // those clients are in the main namespace from the start
+		_ = c.connect("/", "", nil) // there is no payload to be wrong
 	}
 	return c
 }

@@ -71,11 +71,6 @@ func (m *members) del(s *Socket) bool {
 	return true
 }
 
-func (m *members) has(s *Socket) bool {
-	_, ok := m.at[s]
-	return ok
-}
-
 // Close implements Adapter.
 func (a *MemoryAdapter) Close() error { return nil }
 

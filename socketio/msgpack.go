@@ -477,11 +477,11 @@ func (d *msgpackReader) array(dst []byte, n, depth int) ([]byte, bool) {
 		return nil, false // every element takes a byte at least
 	}
 	dst = append(dst, '[')
-	ok := true
 	for i := range n {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
+		var ok bool
 		if dst, ok = d.json(dst, depth+1); !ok {
 			return nil, false
 		}

@@ -307,7 +307,9 @@ func (ns *Namespace) tellDisconnected(s *Socket, reason string, err error) {
 // cleanUp drops a dynamic namespace that has become empty, when the server is told to.
 func (ns *Namespace) cleanUp() {
 	if ns.parent != nil && ns.server.opts.CleanupEmptyChildNamespaces && ns.Len() == 0 {
-		ns.server.dropNamespace(ns)
+		if err := ns.server.dropNamespace(ns); err != nil {
+			ns.server.trace.failedNamespace(ns.name, err)
+		}
 	}
 }
 

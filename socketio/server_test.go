@@ -345,7 +345,7 @@ func (f *fixture) waitGone() {
 func TestClientFiles(t *testing.T) {
 	f := serve(t, socketio.Options{ClientFiles: fstest.MapFS{"socket.io.js": {Data: []byte("var io = 1;")}}})
 	get := func(path, etag string) (int, string, string) {
-		req, _ := http.NewRequestWithContext(t.Context(), "GET", f.url+path, nil)
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+path, nil)
 		req.Header.Set("If-None-Match", etag)
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {

@@ -27,7 +27,6 @@ type Socket struct {
 	handshake *Handshake
 	recovered bool
 	rooms     []*room // guarded by the adapter
-	allAt     int
 
 	outgoing atomic.Pointer[[]func(string, []byte)]
 

@@ -39,7 +39,7 @@ func clientSuite(parser string) (suite, error) {
 	})
 	io.Use(func(s *socketio.Socket) error {
 		if s.Handshake().Query().Get("fail") != "" {
-			return errors.New("Auth failed (main namespace)")
+			return &socketio.ConnectError{Message: "Auth failed (main namespace)"}
 		}
 		return nil
 	})
@@ -48,7 +48,7 @@ func clientSuite(parser string) (suite, error) {
 	}
 	io.Of("/foo").On("getId", getID)
 	io.Of("/abc").OnConnection(func(s *socketio.Socket) { must(s.Emit("handshake", s.Handshake().Info())) })
-	io.Of("/no").Use(func(*socketio.Socket) error { return errors.New("Auth failed (custom namespace)") })
+	io.Of("/no").Use(func(*socketio.Socket) error { return &socketio.ConnectError{Message: "Auth failed (custom namespace)"} })
 	plainHandlers(io)
 	binaryHandlers(io)
 	return suite{"/socket.io/", io, io.Close}, nil

@@ -133,11 +133,11 @@ func (p *program) ready(ctx context.Context) error {
 // run serves until ctx is done, and then takes its leave. stop gives the signals back their usual effect, so that a second one
 // ends the program at once.
 func (p *program) run(ctx context.Context, stop func(), listening func(net.Addr)) error {
-	ln, err := net.Listen("tcp", net.JoinHostPort(p.config.Host, strconv.Itoa(p.config.Port)))
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(p.config.Host, strconv.Itoa(p.config.Port)))
 	if err != nil {
 		return errors.Join(err, p.release(context.Background()))
 	}
-	admin, err := p.serveAdmin()
+	admin, err := p.serveAdmin(ctx)
 	if err != nil {
 		return errors.Join(err, ln.Close(), p.release(context.Background()))
 	}
@@ -187,11 +187,11 @@ func (p *program) release(ctx context.Context) error {
 }
 
 // serveAdmin starts the operator's listener, if one is set.
-func (p *program) serveAdmin() (*http.Server, error) {
+func (p *program) serveAdmin(ctx context.Context) (*http.Server, error) {
 	if p.config.AdminAddr == "" {
 		return nil, nil
 	}
-	ln, err := net.Listen("tcp", p.config.AdminAddr)
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", p.config.AdminAddr)
 	if err != nil {
 		return nil, fmt.Errorf("PARLEY_ADMIN_ADDR: %w", err)
 	}

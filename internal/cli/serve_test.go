@@ -339,7 +339,7 @@ func (s *server) rawSocket() (net.Conn, *bufio.Reader) {
 	_, _ = fmt.Fprintf(conn, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", s.addr)
 	r := bufio.NewReader(conn)
-	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != 101 {
+	if res, err := http.ReadResponse(r, nil); err != nil || res.StatusCode != http.StatusSwitchingProtocols {
 		s.t.Fatalf("%v %v", res, err)
 	}
 	return conn, r
@@ -465,7 +465,7 @@ func TestClientsThatNeverJoinAreClosed(t *testing.T) {
 func TestOrigins(t *testing.T) {
 	s := start(t, "--allowed-origins=https://friend.test")
 	status := func(origin string) (int, string) {
-		req, _ := http.NewRequestWithContext(t.Context(), "GET", s.url+"/socket.io/?EIO=4&transport=polling", nil)
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/socket.io/?EIO=4&transport=polling", nil)
 		if origin != "" {
 			req.Header.Set("Origin", origin)
 		}

@@ -28,7 +28,7 @@ func (d *Door) engineTrace() *engineio.Trace {
 		},
 		Refused: func(r *http.Request, why *engineio.Refusal) {
 			if m.Refused != nil {
-				m.Refused(why.Error())
+				m.Refused(refusalLabel(why))
 			}
 			level := slog.LevelDebug
 			if why.Code == engineio.CodeForbidden {
@@ -54,5 +54,21 @@ func (d *Door) trace() *socketio.Trace {
 			d.o.Log.Debug("malformed packet", "session", s.ID(), "error", err)
 		},
 		Failed: func(s *socketio.Socket, err error) { d.o.Log.Error("socket", "error", err) },
+	}
+}
+
+// refusalLabel is one of a few words for a metric: a refusal's text may have what the client wrote.
+func refusalLabel(why *engineio.Refusal) string {
+	switch {
+	case why.Status == http.StatusTooManyRequests:
+		return "too many connections"
+	case why.Status == http.StatusServiceUnavailable:
+		return "busy or stopping"
+	case why.Code == engineio.CodeForbidden:
+		return "origin"
+	case why.Code == engineio.CodeUnknownSID:
+		return "unknown session"
+	default:
+		return "bad request"
 	}
 }

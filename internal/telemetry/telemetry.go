@@ -76,13 +76,13 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Opened, Closed, Refused, FellBehind, Event and RateLimited are hooks of the socket door.
+// Opened counts a connection. It, and the methods after it, are hooks of the socket door.
 func (m *Metrics) Opened() { m.opened.Inc() }
 
 // Closed counts a connection's end.
 func (m *Metrics) Closed(reason string) { m.closed.WithLabelValues(reason).Inc() }
 
-// Refused counts a refused connection. Its reasons are few: the texts that name an origin are folded.
+// Refused counts a refused connection. The reasons must be few: each is a series.
 func (m *Metrics) Refused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
 // FellBehind counts a full socket buffer.

@@ -56,7 +56,7 @@ func TestEmitWithAckAndEvents(t *testing.T) {
 
 func TestRefusalIsTyped(t *testing.T) {
 	io, url := serve(t, socketio.Options{})
-	io.Use(func(s *socketio.Socket) error {
+	io.Use(func(*socketio.Socket) error {
 		return &socketio.ConnectError{Message: "not you", Data: map[string]int{"code": 7}}
 	})
 	_, err := client.Dial(within(t), url, client.Options{})

@@ -54,7 +54,7 @@ func dialWS(ctx context.Context, u *url.URL, header http.Header) (*wsConn, error
 	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		body, _ := io.ReadAll(io.LimitReader(res.Body, 4<<10)) // what there is of it
-		_ = conn.Close()
+		_, _ = res.Body.Close(), conn.Close()
 		return nil, &HTTPError{Status: res.StatusCode, Body: string(body)}
 	}
 	return &wsConn{conn: conn, r: r}, nil

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+type options struct {
+	rounds  int
+	seconds time.Duration
+	only    string
+	peers   string
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 3, "how often each scenario is run for each server; the median counts")
+	flag.DurationVar(&o.seconds, "time", 4*time.Second, "how long a measurement lasts")
+	flag.StringVar(&o.only, "only", "", "run only scenarios whose name contains this")
+	flag.StringVar(&o.peers, "peers", "parley,node", "the servers to measure; ratios are to node")
+	flag.Parse()
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	runtime.LockOSThread()
+	peers, err := preparePeers(strings.Split(o.peers, ","))
+	if err != nil {
+		return err
+	}
+	defer peers.cleanUp()
+	if err := pinSelf(1); err != nil {
+		return err
+	}
+	printMachine(peers)
+	for _, sc := range scenarios {
+		if !strings.Contains(sc.name, o.only) {
+			continue
+		}
+		results := map[string][]float64{}
+		for range o.rounds {
+			for _, p := range peers.list {
+				v, err := measure(p, sc, o.seconds)
+				if err != nil {
+					return fmt.Errorf("%s on %s: %w", sc.name, p.name, err)
+				}
+				results[p.name] = append(results[p.name], v...)
+			}
+		}
+		report(sc, peers.list, results)
+	}
+	return nil
+}
+
+// measure runs a scenario against a fresh server.
+func measure(p peer, sc scenario, d time.Duration) ([]float64, error) {
+	s, err := p.start()
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	g, err := newGenerator(s.port)
+	if err != nil {
+		return nil, err
+	}
+	defer g.close()
+	return sc.run(g, s, d)
+}

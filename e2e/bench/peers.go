@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// peer is a server to measure: how to start it, given a port.
+type peer struct {
+	name    string
+	command func(port int) *exec.Cmd
+}
+
+type peerSet struct {
+	list        []peer
+	dir         string
+	nodeVersion string
+}
+
+// preparePeers builds our server and installs Node's.
+func preparePeers(names []string) (*peerSet, error) {
+	dir, err := os.MkdirTemp("", "parley-bench-")
+	if err != nil {
+		return nil, err
+	}
+	set := &peerSet{dir: dir, nodeVersion: "not measured"}
+	for _, name := range names {
+		var p peer
+		switch name {
+		case "parley":
+			p, err = set.parley()
+		case "node":
+			p, err = set.node()
+		default:
+			err = fmt.Errorf("unknown server %q", name)
+		}
+		if err != nil {
+			set.cleanUp()
+			return nil, err
+		}
+		set.list = append(set.list, p)
+	}
+	return set, nil
+}
+
+func (s *peerSet) cleanUp() { _ = os.RemoveAll(s.dir) }
+
+func (s *peerSet) parley() (peer, error) {
+	bin := filepath.Join(s.dir, "conformance")
+	build := exec.Command("go", "build", "-trimpath", "-o", bin, "parley/e2e/conformance")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return peer{}, fmt.Errorf("%w: %s", err, out)
+	}
+	return peer{"parley", func(port int) *exec.Cmd {
+		return exec.Command(bin, "-suite", "bench", "-addr", "127.0.0.1:"+strconv.Itoa(port))
+	}}, nil
+}
+
+// node installs the packages that peers/node names, in a folder of its own.
+func (s *peerSet) node() (peer, error) {
+	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", "parley/e2e/bench").Output()
+	if err != nil {
+		return peer{}, err
+	}
+	dir := filepath.Join(s.dir, "node")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(strings.TrimSpace(string(out)), "peers", "node"))); err != nil {
+		return peer{}, err
+	}
+	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
+	install.Dir = dir
+	if out, err := install.CombinedOutput(); err != nil {
+		return peer{}, fmt.Errorf("npm ci: %w: %s", err, out)
+	}
+	version, err := exec.Command("node", "-p", "require('"+dir+"/node_modules/socket.io/package.json').version").Output()
+	if err != nil {
+		return peer{}, err
+	}
+	s.nodeVersion = strings.TrimSpace(string(version))
+	return peer{"node", func(port int) *exec.Cmd {
+		cmd := exec.Command("node", "server.mjs", strconv.Itoa(port))
+		cmd.Dir = dir
+		return cmd
+	}}, nil
+}
+
+// instance is a running server.
+type instance struct {
+	cmd  *exec.Cmd
+	port int
+}
+
+func (p peer) start() (*instance, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	port := ln.Addr().(*net.TCPAddr).Port
+	_ = ln.Close()
+	s := &instance{cmd: p.command(port), port: port}
+	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := pin(s.cmd.Process.Pid, 0); err != nil {
+		s.stop()
+		return nil, err
+	}
+	for range 500 {
+		c, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err == nil {
+			return s, c.Close()
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.stop()
+	return nil, errors.New("the server does not start")
+}
+
+func (s *instance) stop() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait() // "signal: killed"
+}
+
+// pin binds every thread of a process to one processor; threads made later inherit it.
+func pin(pid, cpu int) error {
+	var set unix.CPUSet
+	set.Set(cpu)
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(tid, &set); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
+	}
+	return nil
+}
+
+func pinSelf(cpu int) error { return pin(os.Getpid(), cpu) }
+
+// cpuSeconds is the processor time the server has used.
+func (s *instance) cpuSeconds() float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
+	user, _ := strconv.ParseFloat(fields[11], 64)
+	system, _ := strconv.ParseFloat(fields[12], 64)
+	return (user + system) / 100 // USER_HZ is 100 on Linux
+}
+
+// pss is the memory the server uses, shared pages in proportion, in KiB.
+func (s *instance) pss() float64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", s.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if v, ok := strings.CutPrefix(line, "Pss:"); ok {
+			kib, _ := strconv.ParseFloat(strings.Fields(v)[0], 64)
+			return kib
+		}
+	}
+	return 0
+}

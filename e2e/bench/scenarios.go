@@ -1,0 +1,275 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// scenario is one thing that is measured. run returns a value for each figure.
+type scenario struct {
+	name    string
+	figures []string
+	goal    string // for the first figure, in multiples of Node
+	run     func(g *generator, s *instance, d time.Duration) ([]float64, error)
+}
+
+const chatText = `42%d["chat-message",{"text":"a message of ordinary length, as people write them"}]`
+
+var scenarios = []scenario{
+	{"fan-out, 1,000 clients, 16 outstanding", fanOutFigures, "≥ 15", fanOut(1000, 16)},
+	{"fan-out, 5,000 clients, 16 outstanding", fanOutFigures, "≥ 14", fanOut(5000, 16)},
+	{"fan-out, 1,000 clients, 4 outstanding", fanOutFigures, "≥ 4", fanOut(1000, 4)},
+	{"fan-out, 1,000 clients, 1 outstanding", fanOutFigures, "≥ 1.8", fanOut(1000, 1)},
+	{"equal rate: 40 messages/s to 1,000 clients", []string{"p99 latency, ms", "p50 latency, ms", "CPU, % of a processor"}, "≤ 0.6", equalRate},
+	{"100 rooms of 20 clients", []string{"deliveries/s", "CPU-s per million"}, "≥ 2.5", rooms},
+	{"echo: 100 clients, each waiting for its ack", []string{"acks per CPU-s", "acks/s"}, "≥ 3", echo},
+	{"connect + join + leave, WebSocket", []string{"cycles/s", "CPU-ms per cycle"}, "≥ 3.5", churn},
+	{"5,000 clients connect at once", []string{"seconds until all have joined"}, "≤ 0.25", reconnect},
+	{"memory of 10,000 idle clients", []string{"KiB per client"}, "≤ 6 KiB", memory},
+}
+
+var fanOutFigures = []string{"deliveries/s", "CPU-s per million"}
+
+// rate runs the load for a warm-up and then for the time given, and returns deliveries per second and CPU-s per million of count.
+func rate(g *generator, s *instance, d time.Duration, count *int) ([]float64, error) {
+	if err := g.until(time.Now().Add(d / 4)); err != nil {
+		return nil, err
+	}
+	start, cpu, before := time.Now(), s.cpuSeconds(), *count
+	if err := g.until(start.Add(d)); err != nil {
+		return nil, err
+	}
+	n := float64(*count - before)
+	return []float64{n / time.Since(start).Seconds(), (s.cpuSeconds() - cpu) / n * 1e6}, nil
+}
+
+// fanOut keeps a number of messages outstanding: each of as many senders sends its next when the last is acknowledged.
+func fanOut(clients, outstanding int) func(*generator, *instance, time.Duration) ([]float64, error) {
+	return func(g *generator, s *instance, d time.Duration) ([]float64, error) {
+		if err := g.connect(clients); err != nil {
+			return nil, err
+		}
+		message := clientFrame(fmt.Sprintf(chatText, 7))
+		g.onAck = func(c *conn) { _ = c.write(message) } // a lost connection shows at the next read
+		for i := range outstanding {
+			if err := g.conns[i*clients/outstanding].write(message); err != nil {
+				return nil, err
+			}
+		}
+		return rate(g, s, d, &g.events)
+	}
+}
+
+func equalRate(g *generator, s *instance, d time.Duration) ([]float64, error) {
+	if err := g.connect(1000); err != nil {
+		return nil, err
+	}
+	var took []time.Duration
+	begun := time.Now()
+	g.onEvent = func(_ *conn, payload []byte) {
+		_, rest, ok := strings.Cut(string(payload), `"text":"@`)
+		digits, _, _ := strings.Cut(rest, `"`)
+		if at, err := strconv.ParseInt(digits, 10, 64); ok && err == nil {
+			took = append(took, time.Since(begun)-time.Duration(at))
+		}
+	}
+	cpu := s.cpuSeconds()
+	const interval = time.Second / 40
+	d = max(d, 4*time.Second)
+	for i := 0; time.Since(begun) < d; i++ {
+		text := fmt.Sprintf(`429["chat-message",{"text":"@%d"}]`, time.Since(begun))
+		if err := g.conns[i%len(g.conns)].write(clientFrame(text)); err != nil {
+			return nil, err
+		}
+		if err := g.until(begun.Add(time.Duration(i+1) * interval)); err != nil {
+			return nil, err
+		}
+	}
+	used := (s.cpuSeconds() - cpu) / time.Since(begun).Seconds() * 100
+	slices.Sort(took)
+	ms := func(q float64) float64 { return float64(took[int(q*float64(len(took)-1))].Microseconds()) / 1000 }
+	return []float64{ms(0.99), ms(0.5), used}, nil
+}
+
+func rooms(g *generator, s *instance, d time.Duration) ([]float64, error) {
+	const count, size = 100, 20
+	if err := g.connect(count * size); err != nil {
+		return nil, err
+	}
+	room := map[*conn][]byte{}
+	for i, c := range g.conns {
+		name := fmt.Sprintf("room-%d", i/size)
+		room[c] = clientFrame(fmt.Sprintf(`427["room-message",{"room":%q,"text":"a message of ordinary length, as people write them"}]`, name))
+		if err := c.write(clientFrame(fmt.Sprintf(`427["join-room",%q]`, name))); err != nil {
+			return nil, err
+		}
+	}
+	for g.acks < count*size {
+		if err := g.poll(5 * time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+	g.onAck = func(c *conn) { _ = c.write(room[c]) } // a lost connection shows at the next read
+	for i := 0; i < len(g.conns); i += size {
+		if err := g.conns[i].write(room[g.conns[i]]); err != nil {
+			return nil, err
+		}
+	}
+	return rate(g, s, d, &g.events)
+}
+
+func echo(g *generator, s *instance, d time.Duration) ([]float64, error) {
+	if err := g.connect(100); err != nil {
+		return nil, err
+	}
+	message := clientFrame(`427["echo","a message of ordinary length, as people write them"]`)
+	g.onAck = func(c *conn) { _ = c.write(message) } // a lost connection shows at the next read
+	for _, c := range g.conns {
+		if err := c.write(message); err != nil {
+			return nil, err
+		}
+	}
+	v, err := rate(g, s, d, &g.acks)
+	if err != nil {
+		return nil, err
+	}
+	return []float64{1e6 / v[1], v[0]}, nil
+}
+
+// churn keeps 32 clients coming and going.
+func churn(g *generator, s *instance, d time.Duration) ([]float64, error) {
+	cycles := 0
+	begin := func() error {
+		c, err := g.dial()
+		if err != nil {
+			return err
+		}
+		if err := g.watch(c); err != nil {
+			return err
+		}
+		return c.write([]byte(upgradeRequest))
+	}
+	stages := map[*conn]int{}
+	buf := make([]byte, 64<<10)
+	step := func(c *conn) error {
+		n, err := unix.Read(c.fd, buf)
+		if err != nil || n == 0 {
+			return fmt.Errorf("ended in stage %d: %v", stages[c], err)
+		}
+		b := buf[:n]
+		if stages[c] == 0 && containsText(b, `0{"sid"`) {
+			stages[c] = 1
+			return c.write(clientFrame("40"))
+		}
+		if stages[c] == 1 && containsText(b, `40{"sid"`) {
+			stages[c] = 2
+			return c.write(clientFrame(`420["user-join",{"username":"bench"}]`))
+		}
+		if stages[c] == 2 && containsText(b, "430[") {
+			cycles++
+			delete(stages, c)
+			g.drop(c)
+			return begin()
+		}
+		return nil
+	}
+	for range 32 {
+		if err := begin(); err != nil {
+			return nil, err
+		}
+	}
+	spin := func(end time.Time) error {
+		var events [64]unix.EpollEvent
+		for time.Now().Before(end) {
+			n, _ := unix.EpollWait(g.epoll, events[:], 5) // interrupted is as good as nothing
+			for _, e := range events[:max(n, 0)] {
+				if c := g.byFD[e.Fd]; c != nil {
+					if err := step(c); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	}
+	if err := spin(time.Now().Add(d / 4)); err != nil {
+		return nil, err
+	}
+	before, cpu, start := cycles, s.cpuSeconds(), time.Now()
+	if err := spin(start.Add(d)); err != nil {
+		return nil, err
+	}
+	n := float64(cycles - before)
+	g.conns = nil
+	return []float64{n / time.Since(start).Seconds(), (s.cpuSeconds() - cpu) / n * 1000}, nil
+}
+
+func reconnect(g *generator, _ *instance, _ time.Duration) ([]float64, error) {
+	const clients = 5000
+	start := time.Now()
+	stage := map[int32]int{}
+	for range clients {
+		c, err := g.dial()
+		if err != nil {
+			return nil, err
+		}
+		if err := g.watch(c); err != nil {
+			return nil, err
+		}
+		if err := c.write([]byte(upgradeRequest)); err != nil {
+			return nil, err
+		}
+	}
+	joined := 0
+	var events [256]unix.EpollEvent
+	for joined < clients {
+		n, _ := unix.EpollWait(g.epoll, events[:], 100) // interrupted is as good as nothing
+		for _, e := range events[:max(n, 0)] {
+			n, err := unix.Read(int(e.Fd), g.buf)
+			if err != nil || n == 0 {
+				return nil, fmt.Errorf("a connection ended: %v", err)
+			}
+			c, b := g.byFD[e.Fd], g.buf[:n]
+			switch {
+			case stage[e.Fd] == 0 && containsText(b, `0{"sid"`):
+				stage[e.Fd], err = 1, c.write(clientFrame("40"))
+			case stage[e.Fd] == 1 && containsText(b, `40{"sid"`):
+				stage[e.Fd], err = 2, c.write(clientFrame(`420["user-join",{"username":"bench"}]`))
+			case stage[e.Fd] == 2 && containsText(b, "430["):
+				stage[e.Fd] = 3
+				joined++
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+		if time.Since(start) > time.Minute {
+			return nil, fmt.Errorf("only %d of %d joined within a minute", joined, clients)
+		}
+	}
+	return []float64{time.Since(start).Seconds()}, nil
+}
+
+func memory(g *generator, s *instance, _ time.Duration) ([]float64, error) {
+	const clients = 10_000
+	if err := g.connect(100); err != nil {
+		return nil, err
+	}
+	if err := g.until(time.Now().Add(time.Second)); err != nil {
+		return nil, err
+	}
+	before := s.pss()
+	if err := g.connect(clients); err != nil {
+		return nil, err
+	}
+	// Long enough for a collection: Go's runtime collects at least every two minutes, Node's when it is idle.
+	if err := g.until(time.Now().Add(5 * time.Second)); err != nil {
+		return nil, err
+	}
+	return []float64{(s.pss() - before) / clients}, nil
+}
