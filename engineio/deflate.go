@@ -10,15 +10,6 @@ import (
 	"sync"
 )
 
-// deflated is a message's compressed frame, made when the first receiver that negotiated compression needs it, and shared.
-// Neither side keeps a context between messages, which is what makes sharing possible and idle connections cheap.
-type deflated struct {
-	once  sync.Once
-	frame []byte
-	v3    sync.Once
-	frm3  []byte
-}
-
 const deflateResponse = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
 // negotiateDeflate returns the size from which messages are compressed, 0 for never, and the extension header to answer.
@@ -77,27 +68,38 @@ var flateWriters = sync.Pool{New: func() any {
 // deflateTail is what a sync flush ends with; RFC 7692 section 7.2.1 leaves it out of the message.
 const deflateTail = "\x00\x00\xff\xff"
 
+// deflatedFrame is the message's compressed frame. Neither side keeps a context between messages, which is what makes sharing it
+// possible, and idle connections cheap.
 func (m *Message) deflatedFrame() []byte {
-	m.deflate.once.Do(func() {
-		var out bytes.Buffer
-		out.Write(make([]byte, frameHeadroom))
-		w := flateWriters.Get().(*flate.Writer)
-		w.Reset(&out)
-		_, _ = w.Write(m.packet()) // a bytes.Buffer does not fail
-		_ = w.Flush()
-		flateWriters.Put(w)
-		buf := bytes.TrimSuffix(out.Bytes(), []byte(deflateTail))
-		opcode := byte(opText)
-		if m.binary {
-			opcode = opBinary
-		}
-		start := putFrameHeader(buf, finBit|rsv1Bit|opcode, len(buf)-frameHeadroom)
-		m.deflate.frame = buf[start:]
-		if len(m.deflate.frame) >= len(m.frame()) || isControl(m) {
-			m.deflate.frame = m.frame()
-		}
-	})
-	return m.deflate.frame
+	if m.plain || isControl(m) {
+		return m.frame()
+	}
+	v := m.variants()
+	if v.deflated == nil {
+		v.deflated = m.compress()
+		m.other.Store(&v)
+	}
+	return v.deflated
+}
+
+func (m *Message) compress() []byte {
+	var out bytes.Buffer
+	out.Write(make([]byte, frameHeadroom))
+	w := flateWriters.Get().(*flate.Writer)
+	w.Reset(&out)
+	_, _ = w.Write(m.packet()) // a bytes.Buffer does not fail
+	_ = w.Flush()
+	flateWriters.Put(w)
+	buf := bytes.TrimSuffix(out.Bytes(), []byte(deflateTail))
+	opcode := byte(opText)
+	if m.binary {
+		opcode = opBinary
+	}
+	start := putFrameHeader(buf, finBit|rsv1Bit|opcode, len(buf)-frameHeadroom)
+	if len(buf)-int(start) >= len(m.frame()) {
+		return m.frame()
+	}
+	return buf[start:]
 }
 
 // isControl reports whether the message is a WebSocket control frame, which is never compressed.

@@ -19,12 +19,15 @@ func (m *Message) frameV3() []byte {
 	if isControl(m) {
 		return m.frame()
 	}
-	m.deflate.v3.Do(func() {
-		buf := append(make([]byte, frameHeadroom, len(m.buf)+1), byte(PacketMessage-'0'))
-		buf = append(buf, m.packet()...)
-		m.deflate.frm3 = buf[putFrameHeader(buf, finBit|opBinary, len(buf)-frameHeadroom):]
-	})
-	return m.deflate.frm3
+	v := m.variants()
+	if v.v3 != nil {
+		return v.v3
+	}
+	buf := append(make([]byte, frameHeadroom, len(m.buf)+1), byte(PacketMessage-'0'))
+	buf = append(buf, m.packet()...)
+	v.v3 = buf[putFrameHeader(buf, finBit|opBinary, len(buf)-frameHeadroom):]
+	m.other.Store(&v)
+	return v.v3
 }
 
 // writePayloadV3 sets the content type and returns the body. Binary payloads go to clients that did not ask for base64.

@@ -1,6 +1,9 @@
 package engineio
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sync/atomic"
+)
 
 // PacketType is the first character of an Engine.IO packet.
 type PacketType byte
@@ -21,10 +24,26 @@ const frameHeadroom = 10
 
 // Message is a packet prepared for sending: encoded once, then shared by every session it is sent to. It is immutable.
 type Message struct {
-	buf     []byte // headroom, then the packet: its type and text, or the bare bytes of a binary message
-	start   uint8  // where the WebSocket frame starts in buf
-	binary  bool
-	deflate deflated
+	buf    []byte // headroom, then the packet: its type and text, or the bare bytes of a binary message
+	start  uint8  // where the WebSocket frame starts in buf
+	binary bool
+	plain  bool // never compressed
+	other  atomic.Pointer[variants]
+}
+
+// variants are a message's other frames, made when the first receiver needs one, and shared. Two receivers may make one at the
+// same time: one of the two is then kept.
+type variants struct {
+	deflated []byte
+	v3       []byte
+}
+
+// variants returns a copy of what there is.
+func (m *Message) variants() variants {
+	if v := m.other.Load(); v != nil {
+		return *v
+	}
+	return variants{}
 }
 
 // NewMessage prepares a text or binary message packet that carries data. The data is copied.
@@ -128,6 +147,4 @@ func (m *Message) frame() []byte  { return m.buf[m.start:] }
 func (m *Message) packet() []byte { return m.buf[frameHeadroom:] }
 
 // NoCompress keeps the message from being compressed. It must be called before the message is sent.
-func (m *Message) NoCompress() {
-	m.deflate.once.Do(func() { m.deflate.frame = m.frame() })
-}
+func (m *Message) NoCompress() { m.plain = true }

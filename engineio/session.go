@@ -180,6 +180,13 @@ func (s *Session) CloseWith(reason Reason) {
 	s.mu.Unlock()
 }
 
+// Finish is CloseWith once the handler is done with what it is at: its answers still go out. It must not be called from a handler.
+func (s *Session) Finish(reason Reason) {
+	s.recv.Lock()
+	defer s.recv.Unlock()
+	s.CloseWith(reason)
+}
+
 // Terminate ends the session at once, dropping what is queued.
 func (s *Session) Terminate() {
 	s.mu.Lock()

@@ -112,7 +112,7 @@ func eventPacket(event string, args []any) (*Packet, error) {
 	if reservedEvents[event] {
 		return nil, &ReservedEventError{Event: event}
 	}
-	data, attachments, err := appendArgs(nil, event, args)
+	data, attachments, err := appendArgs(make([]byte, 0, len(event)+argsSize(args)), event, args)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func (e *Event) Ack(args ...any) error {
 	if !e.wantsAck {
 		return nil
 	}
-	data, attachments, err := appendArgs(nil, "", args)
+	data, attachments, err := appendArgs(make([]byte, 0, argsSize(args)), "", args)
 	if err != nil {
 		return err
 	}

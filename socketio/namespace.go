@@ -34,8 +34,14 @@ type namespaceHandlers struct {
 	middlewares []Middleware
 	connection  []func(*Socket)
 	disconnect  []func(s *Socket, reason string)
-	events      map[string][]Handler
+	events      map[string]eventHandlers
 	serverSide  map[string][]func(args [][]byte, ack func(value any))
+}
+
+// eventHandlers are the handlers of an event, and its name as the one string that all its events share.
+type eventHandlers struct {
+	name string
+	list []Handler
 }
 
 func newNamespace(srv *Server, name string, base *namespaceHandlers) (*Namespace, error) {
@@ -47,13 +53,13 @@ func newNamespace(srv *Server, name string, base *namespaceHandlers) (*Namespace
 }
 
 func (h *namespaceHandlers) clone() *namespaceHandlers {
-	c := &namespaceHandlers{events: map[string][]Handler{}, serverSide: map[string][]func([][]byte, func(any)){}}
+	c := &namespaceHandlers{events: map[string]eventHandlers{}, serverSide: map[string][]func([][]byte, func(any)){}}
 	if h == nil {
 		return c
 	}
 	c.middlewares, c.connection, c.disconnect = slices.Clone(h.middlewares), slices.Clone(h.connection), slices.Clone(h.disconnect)
 	for k, v := range h.events {
-		c.events[k] = slices.Clone(v)
+		c.events[k] = eventHandlers{v.name, slices.Clone(v.list)}
 	}
 	for k, v := range h.serverSide {
 		c.serverSide[k] = slices.Clone(v)
@@ -95,7 +101,7 @@ func (ns *Namespace) OnDisconnect(fn func(s *Socket, reason string)) {
 
 // On registers a handler for an event of all sockets. Unlike Socket.On it costs no memory per socket.
 func (ns *Namespace) On(event string, fn Handler) {
-	ns.edit(func(h *namespaceHandlers) { h.events[event] = append(h.events[event], fn) })
+	ns.edit(func(h *namespaceHandlers) { h.events[event] = eventHandlers{event, append(h.events[event].list, fn)} })
 }
 
 // OnUnknown registers the handler of events that have no other.
@@ -107,7 +113,7 @@ func (ns *Namespace) OnServerSide(event string, fn func(args [][]byte, ack func(
 	ns.edit(func(h *namespaceHandlers) { h.serverSide[event] = append(h.serverSide[event], fn) })
 }
 
-func (ns *Namespace) eventHandlers(name string) []Handler { return ns.events.Load().events[name] }
+func (ns *Namespace) eventHandlers(name string) []Handler { return ns.events.Load().events[name].list }
 
 // All selects every socket of the namespace.
 func (ns *Namespace) All() Broadcast { return Broadcast{ns: ns} }
@@ -164,7 +170,7 @@ func (ns *Namespace) HandleServerSide(data []byte, ack func(value any)) {
 	if err != nil || len(elements) == 0 {
 		return
 	}
-	name, err := eventName(elements[0])
+	name, err := eventName(elements[0], nil)
 	if err != nil {
 		return
 	}

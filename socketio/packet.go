@@ -58,17 +58,19 @@ type JSONParser struct{}
 
 // Encode implements Parser.
 func (JSONParser) Encode(p *Packet) []*engineio.Message {
-	b := engineio.BuildMessage(false, len(p.Data)+len(p.Namespace)+24)
-	b.Append(func(dst []byte) []byte { return appendPacket(dst, p) })
-	if len(p.Attachments) == 0 {
-		return []*engineio.Message{b.Message()}
-	}
 	msgs := make([]*engineio.Message, 0, 1+len(p.Attachments))
-	msgs = append(msgs, b.Message())
+	msgs = append(msgs, encodeText(p))
 	for _, a := range p.Attachments {
 		msgs = append(msgs, engineio.NewMessage(true, a))
 	}
 	return msgs
+}
+
+// encodeText prepares the text of a packet, without its attachments.
+func encodeText(p *Packet) *engineio.Message {
+	b := engineio.BuildMessage(false, len(p.Data)+len(p.Namespace)+24)
+	b.Append(func(dst []byte) []byte { return appendPacket(dst, p) })
+	return b.Message()
 }
 
 // appendPacket appends the text of a packet, without its attachments.
@@ -197,12 +199,15 @@ var reservedEvents = map[string]bool{
 }
 
 // eventName decodes the first element of an event: a string that is not reserved, or a number, as Node's parser has it.
-func eventName(raw []byte) (string, error) {
+func eventName(raw []byte, known map[string]eventHandlers) (string, error) {
 	if raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9' {
 		return string(raw), nil
 	}
 	if raw[0] != '"' {
 		return "", errBadPacket
+	}
+	if k, ok := known[string(raw[1:len(raw)-1])]; ok { // a look-up that copies nothing
+		return k.name, nil
 	}
 	name := string(raw[1 : len(raw)-1])
 	if bytes.IndexByte(raw, '\\') >= 0 {

@@ -72,7 +72,7 @@ func reject(text string) bool {
 		if len(elements) == 0 {
 			return true
 		}
-		_, err = eventName(elements[0])
+		_, err = eventName(elements[0], nil)
 	}
 	return err != nil
 }

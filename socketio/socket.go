@@ -152,9 +152,13 @@ func (s *Socket) In(rooms ...string) Broadcast { return s.To(rooms...) }
 // Except selects everyone in the namespace but this socket and those in rooms.
 func (s *Socket) Except(rooms ...string) Broadcast { return s.Broadcast().Except(rooms...) }
 
-// sendPacket fills in the namespace and sends.
+// sendPacket fills in the namespace and sends. Most packets are one text message, which takes the short way.
 func (s *Socket) sendPacket(p *Packet) {
 	p.Namespace = s.ns.name
+	if s.ns.server.plainJSON && len(p.Attachments) == 0 && s.outgoing.Load() == nil {
+		_ = s.conn.session.SendOne(encodeText(p)) // a closed session is not this packet's concern
+		return
+	}
 	s.push(s.ns.server.opts.Parser.Encode(p), p, false)
 }
 
@@ -253,7 +257,7 @@ func (s *Socket) tellOutgoing(p *Packet) {
 	if err != nil || len(elements) == 0 {
 		return
 	}
-	name, _ := eventName(elements[0]) // we encoded it
+	name, _ := eventName(elements[0], nil) // we encoded it
 	for _, fn := range *list {
 		fn(name, p.Data)
 	}
@@ -308,7 +312,7 @@ func (s *Socket) receiveEvent(p *Packet) error {
 	if len(elements) == 0 {
 		return errBadPacket
 	}
-	if e.Name, err = eventName(elements[0]); err != nil {
+	if e.Name, err = eventName(elements[0], s.ns.events.Load().events); err != nil {
 		return err
 	}
 	e.args = elements[1:]

@@ -17,6 +17,22 @@ type RawJSON []byte
 // MarshalJSON implements json.Marshaler.
 func (r RawJSON) MarshalJSON() ([]byte, error) { return r, nil }
 
+// argsSize guesses how many bytes arguments take, so that nearly all need one allocation.
+func argsSize(args []any) int {
+	size := 32
+	for _, a := range args {
+		switch v := a.(type) {
+		case string:
+			size += len(v) + len(v)/8
+		case RawJSON:
+			size += len(v)
+		default:
+			size += 128
+		}
+	}
+	return size
+}
+
 // appendArgs appends a JSON array of name (unless empty) and args, and returns the binary attachments found in them.
 func appendArgs(dst []byte, name string, args []any) ([]byte, [][]byte, error) {
 	var attachments [][]byte

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	_ "net/http/pprof" // on the default mux, which only -pprof serves
 	"os"
 	"os/signal"
 	"syscall"
@@ -27,7 +28,11 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:3210", "where to listen")
 	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client or bench")
 	parser := flag.String("parser", "json", "for client and bench: json or msgpack")
+	profile := flag.String("pprof", "", "where to serve profiles; empty is nowhere")
 	flag.Parse()
+	if *profile != "" {
+		go func() { fmt.Fprintln(os.Stderr, http.ListenAndServe(*profile, nil)) }()
+	}
 	if err := run(*addr, *name, *parser); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

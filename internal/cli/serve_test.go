@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/internal/db"
 	"parley/socketio/client"
 )
 
@@ -557,7 +558,8 @@ func TestRoutes(t *testing.T) {
 
 // A stopping server answers what it has accepted, tells everybody when to come back, and is gone in time.
 func TestDrain(t *testing.T) {
-	s := start(t, "--rate-limit=off")
+	dir := t.TempDir()
+	s := start(t, "--rate-limit=off", "--data="+dir)
 	var people []*person
 	for i := range 20 {
 		people = append(people, s.join(fmt.Sprintf("person %d", i)))
@@ -591,8 +593,17 @@ func TestDrain(t *testing.T) {
 	for _, p := range people {
 		p.heard("server-restarting", "retryAfter")
 	}
-	if len(acked) == 0 {
-		t.Fatal("nothing was acknowledged")
+	d, err := db.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	var stored int
+	if err := d.Read().QueryRowContext(t.Context(), "SELECT count(*) FROM messages").Scan(&stored); err != nil {
+		t.Fatal(err)
+	}
+	if len(acked) == 0 || len(acked) != stored {
+		t.Fatalf("%d messages acknowledged, %d stored", len(acked), stored)
 	}
 	if _, err := net.DialTimeout("tcp", s.addr, time.Second); err == nil {
 		t.Fatal("still listening")

@@ -120,7 +120,7 @@ func (d *Door) Drain(ctx context.Context, within time.Duration) error {
 	size := len(sockets)/drainBatches + 1
 	for i := 0; i < len(sockets); i += size {
 		for _, s := range sockets[i:min(i+size, len(sockets))] {
-			s.Session().CloseWith(engineio.ReasonServerShutdown)
+			s.Session().Finish(engineio.ReasonServerShutdown)
 		}
 		select {
 		case <-time.After(pause):
