@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ type options struct {
 	seconds time.Duration
 	only    string
 	peers   string
+	profile string
 }
 
 func main() {
@@ -22,6 +24,7 @@ func main() {
 	flag.DurationVar(&o.seconds, "time", 4*time.Second, "how long a measurement lasts")
 	flag.StringVar(&o.only, "only", "", "run only scenarios whose name contains this")
 	flag.StringVar(&o.peers, "peers", "parley,node", "the servers to measure; ratios are to node")
+	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of parley in each scenario, which slows it down a little")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -47,7 +50,7 @@ func run(o options) error {
 		results := map[string][]float64{}
 		for range o.rounds {
 			for _, p := range peers.list {
-				v, err := measure(p, sc, o.seconds)
+				v, err := measure(p, sc, o)
 				if err != nil {
 					return fmt.Errorf("%s on %s: %w", sc.name, p.name, err)
 				}
@@ -60,16 +63,19 @@ func run(o options) error {
 }
 
 // measure runs a scenario against a fresh server.
-func measure(p peer, sc scenario, d time.Duration) ([]float64, error) {
+func measure(p peer, sc scenario, o options) ([]float64, error) {
 	s, err := p.start()
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
+	if o.profile != "" && p.name == "parley" {
+		defer s.profile(filepath.Join(o.profile, strings.Map(fileSafe, sc.name)+".pprof"), o.seconds)()
+	}
 	g, err := newGenerator(s.port)
 	if err != nil {
 		return nil, err
 	}
 	defer g.close()
-	return sc.run(g, s, d)
+	return sc.run(g, s, o.seconds)
 }

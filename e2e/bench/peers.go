@@ -62,7 +62,7 @@ func (s *peerSet) parley() (peer, error) {
 		return peer{}, fmt.Errorf("%w: %s", err, out)
 	}
 	return peer{"parley", func(port int) *exec.Cmd {
-		return exec.Command(bin, "-suite", "bench", "-addr", "127.0.0.1:"+strconv.Itoa(port))
+		return exec.Command(bin, "-suite", "bench", "-addr", "127.0.0.1:"+strconv.Itoa(port), "-pprof", "127.0.0.1:"+strconv.Itoa(port+1))
 	}}, nil
 }
 

@@ -46,7 +46,7 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 func openSQLite(file string, conns int, extra string) (*sql.DB, error) {
 	// synchronous=FULL: with NORMAL a power failure may lose commits that were acknowledged.
 	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)&" + extra
+		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)&_pragma=temp_store(2)&" + extra
 	pool, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, fmt.Errorf("db: %w", err)
