@@ -3,11 +3,11 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X parley/internal/cli.Version=$(VERSION)"
 WEB_SOURCES := $(shell find web/src web/public web/scripts -type f) web/index.html web/vite.config.ts web/tsconfig.json
-GO_SOURCES := $(shell find . -name '*.go' -not -path './web/node_modules/*' -not -path './e2e/browser/node_modules/*') go.mod go.sum
+GO_SOURCES := $(shell find . -name '*.go' -not -path './web/node_modules/*' -not -path './e2e/*/node_modules/*') go.mod go.sum
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web test unit browser check bench fuzz torture deps clean
+.PHONY: help run build web test unit clients browser check bench fuzz torture deps clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,12 +37,22 @@ e2e/browser/node_modules/.stamp: e2e/browser/package.json e2e/browser/package-lo
 deps: ## install what the tests need from Debian
 	./scripts/install-test-deps
 
-test: deps build browser unit ## run all tests: web client, browser, Go with the race detector
+test: deps build clients browser unit ## run all tests: web client, browser, Go with the race detector
 
 unit: web/dist/index.html ## run the tests of the web client's state and of the Go code
 	cd web && npx --no-install vitest run --silent && npm run --silent check
 	go vet ./...
 	go test -race -timeout 10m ./...
+
+bin/conformance: $(GO_SOURCES)
+	CGO_ENABLED=0 go build -o $@ ./e2e/conformance
+
+e2e/clients/node_modules/.stamp: e2e/clients/package.json e2e/clients/package-lock.json
+	cd e2e/clients && $(NPM_CI)
+	@touch $@
+
+clients: bin/conformance e2e/clients/node_modules/.stamp ## talk to the engine with real clients of every generation
+	cd e2e/clients && CONFORMANCE_BIN=$(CURDIR)/bin/conformance npm test --silent
 
 browser: build e2e/browser/node_modules/.stamp ## drive the built program in a real browser
 	cd e2e/browser && PARLEY_BIN=$(CURDIR)/bin/parley npm test --silent

@@ -94,18 +94,21 @@ func DecodeMsgpackPacket(b []byte) (*Packet, error) {
 				return nil, errBadPacket
 			}
 		case "id":
-			if d.null() {
+			raw, ok := d.json(nil, 0)
+			if !ok || string(raw) == "null" { // as JavaScript's undefined arrives
 				continue
 			}
-			if p.ID, p.HasID = d.uint(); !p.HasID {
+			id, err := strconv.ParseUint(string(raw), 10, 53)
+			if err != nil {
 				return nil, errBadPacket
 			}
+			p.ID, p.HasID = id, true
 		case "data":
-			if d.null() {
-				continue
-			}
 			if p.Data, ok = d.json(nil, 0); !ok {
 				return nil, errBadPacket
+			}
+			if string(p.Data) == "null" {
+				p.Data = nil
 			}
 		default:
 			if _, ok := d.json(nil, 0); !ok {
@@ -299,14 +302,6 @@ func (d *msgpackReader) peek() (byte, bool) {
 		return 0, false
 	}
 	return d.b[0], true
-}
-
-func (d *msgpackReader) null() bool {
-	if c, ok := d.peek(); !ok || c != 0xc0 {
-		return false
-	}
-	d.b = d.b[1:]
-	return true
 }
 
 func (d *msgpackReader) mapHeader() (int, bool) {

@@ -115,6 +115,10 @@ func (d *jsonDecoder) Add(isBinary bool, data []byte) (*Packet, error) {
 	if wanted == 0 {
 		return p, nil
 	}
+	// What is wrong is told now, not when the attachments have been taken in.
+	if !placeholdersFit(p.Data, wanted) || p.Check() != nil {
+		return nil, errBadPacket
+	}
 	p.Data = bytes.Clone(p.Data)
 	d.pending, d.wanted = p, wanted
 	return nil, nil
@@ -130,9 +134,6 @@ func (d *jsonDecoder) attach(data []byte) (*Packet, error) {
 		return nil, nil
 	}
 	d.pending = nil
-	if !placeholdersFit(p.Data, d.wanted) {
-		return nil, errBadPacket
-	}
 	return p, nil
 }
 
@@ -191,6 +192,23 @@ func checkData(p *Packet) error {
 		}
 	}
 	return nil
+}
+
+// Check validates what decoding leaves for later, when it is done together with cutting the data into elements: the JSON of
+// events and acks, and an event's name.
+func (p *Packet) Check() error {
+	if p.Type != PacketEvent && p.Type != PacketAck {
+		return nil
+	}
+	elements, err := splitArray(nil, p.Data)
+	if err != nil || p.Type == PacketAck {
+		return err
+	}
+	if len(elements) == 0 {
+		return errBadPacket
+	}
+	_, err = eventName(elements[0], nil)
+	return err
 }
 
 // reservedEvents are names that neither side may emit, because they mean something to the libraries.

@@ -31,6 +31,7 @@ func clientSuite(parser string) (suite, error) {
 		Recovery: &socketio.Recovery{},
 		Engine: engineio.Options{
 			PingInterval: 2 * time.Second,
+			AllowEIO3:    true,
 			AllowRequest: func(*http.Request) *engineio.Refusal {
 				time.Sleep(10 * time.Millisecond) // the suite tests connection timeouts against it
 				return nil

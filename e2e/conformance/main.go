@@ -26,12 +26,19 @@ type suite struct {
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:3210", "where to listen")
-	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client or bench")
+	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client or bench; decode reads packets from standard input")
 	parser := flag.String("parser", "json", "for client and bench: json or msgpack")
 	profile := flag.String("pprof", "", "where to serve profiles; empty is nowhere")
 	flag.Parse()
 	if *profile != "" {
 		go func() { fmt.Fprintln(os.Stderr, http.ListenAndServe(*profile, nil)) }()
+	}
+	if *name == "decode" {
+		if err := decodeLines(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
 	}
 	if err := run(*addr, *name, *parser); err != nil {
 		fmt.Fprintln(os.Stderr, err)
