@@ -63,8 +63,9 @@ check: web/dist/index.html ## lint
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	cd web && npm run --silent check
 
-bench: ## measure: durable messages per second, and the engine's hot paths
-	go test -run '^$$' -bench . -benchtime 3s ./engineio ./socketio ./internal/chat
+bench: ## measure: the engine beside Node's socket.io in the same run, and durable messages per second
+	go run ./e2e/bench
+	go test -run '^$$' -bench . -benchtime 3s ./internal/chat
 
 fuzz: ## fuzz every target for 30 s
 	./scripts/fuzz 30s

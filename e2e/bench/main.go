@@ -64,12 +64,13 @@ func run(o options) error {
 
 // measure runs a scenario against a fresh server.
 func measure(p peer, sc scenario, o options) ([]float64, error) {
-	s, err := p.start()
+	profiled := o.profile != "" && p.name == "parley"
+	s, err := p.start(profiled)
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
-	if o.profile != "" && p.name == "parley" {
+	if profiled {
 		defer s.profile(filepath.Join(o.profile, strings.Map(fileSafe, sc.name)+".pprof"), o.seconds)()
 	}
 	g, err := newGenerator(s.port)

@@ -62,7 +62,7 @@ func (s *peerSet) parley() (peer, error) {
 		return peer{}, fmt.Errorf("%w: %s", err, out)
 	}
 	return peer{"parley", func(port int) *exec.Cmd {
-		return exec.Command(bin, "-suite", "bench", "-addr", "127.0.0.1:"+strconv.Itoa(port), "-pprof", "127.0.0.1:"+strconv.Itoa(port+1))
+		return exec.Command(bin, "-suite", "bench", "-addr", "127.0.0.1:"+strconv.Itoa(port))
 	}}, nil
 }
 
@@ -99,7 +99,7 @@ type instance struct {
 	port int
 }
 
-func (p peer) start() (*instance, error) {
+func (p peer) start(profiled bool) (*instance, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -107,6 +107,9 @@ func (p peer) start() (*instance, error) {
 	port := ln.Addr().(*net.TCPAddr).Port
 	_ = ln.Close()
 	s := &instance{cmd: p.command(port), port: port}
+	if profiled {
+		s.cmd.Args = append(s.cmd.Args, "-pprof", "127.0.0.1:"+strconv.Itoa(port+1))
+	}
 	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	s.cmd.Stderr = os.Stderr
 	if err := s.cmd.Start(); err != nil {
