@@ -64,17 +64,28 @@ func (p *pollLink) end(s *Session, how ending) {
 		s.dropQueue()
 	}
 	switch {
+	case how.graceful && s.probe != nil:
+		// The client is on its way to the WebSocket and does not poll any more: it is told there, by completeUpgrade. Closing that
+		// WebSocket now would leave it with neither until it misses its heartbeat.
+		s.state = stateEnding
+		if p.waiting != nil {
+			p.respond(append(s.takeAll(), noopPacket))
+		}
+		time.AfterFunc(patience, func() { s.endPatience() })
 	case p.waiting != nil:
 		p.respond(append(s.takeAll(), p.goodbye))
 		s.state = stateClosed
 	case how.graceful || how.byClient:
 		s.state = stateEnding
-		time.AfterFunc(patience, func() {
-			s.mu.Lock()
-			s.ended()
-			s.mu.Unlock()
-		})
+		time.AfterFunc(patience, func() { s.endPatience() })
 	}
+}
+
+// endPatience gives up on a client that has not come for its good-bye.
+func (s *Session) endPatience() {
+	s.mu.Lock()
+	s.ended()
+	s.mu.Unlock()
 }
 
 // serveGet holds a poll until there is something to send.

@@ -262,6 +262,24 @@ func (f *fixture) waiting(sid string) *poll {
 	return s.link.(*pollLink).waiting
 }
 
+// A session that is closed while its client is between the transports tells it on the one that it reads.
+func TestClosedWhileUpgrading(t *testing.T) {
+	f := newFixture(t, Options{})
+	sid := f.openPolling()
+	w := f.openWS("EIO=4&transport=websocket&sid=" + sid)
+	w.send(frame(fin|text, "2probe"))
+	w.expect("1:3probe")
+	s := f.srv.Session(sid)
+	if err := s.SendOne(NewMessage(false, []byte("the last words"))); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	f.expectEnd(ReasonForcedClose)
+	w.send(frame(fin|text, "5"))
+	w.expect("1:4the last words")
+	w.expect("8:" + closePayload(1000, ""))
+}
+
 // An upgrade that is begun and left alone does not take the session along.
 func TestAbandonedUpgrade(t *testing.T) {
 	f := newFixture(t, Options{UpgradeTimeout: 50 * time.Millisecond})

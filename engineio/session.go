@@ -219,9 +219,8 @@ func (s *Session) endLocked(how ending, reason Reason, err error, async bool) bo
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	if s.probe != nil {
-		s.probe.abandon()
-		s.probe = nil
+	if s.probe != nil && !(how.graceful && s.probe.answered) {
+		s.dropProbe()
 	}
 	s.link.end(s, how)
 	if s.state == stateClosed {
@@ -237,6 +236,13 @@ func (s *Session) endLocked(how ending, reason Reason, err error, async bool) bo
 	return true
 }
 
+func (s *Session) dropProbe() {
+	if s.probe != nil {
+		s.probe.abandon()
+		s.probe = nil
+	}
+}
+
 func (s *Session) dropQueue() {
 	s.queue = nil
 	s.bytes = 0
@@ -247,6 +253,7 @@ func (s *Session) dropQueue() {
 func (s *Session) ended() {
 	if s.state == stateEnding {
 		s.state = stateClosed
+		s.dropProbe()
 		s.dropQueue()
 		s.srv.forget(s)
 	}

@@ -14,6 +14,7 @@ func (ws *wsLink) onProbe(p incoming) error {
 	case p.kind == PacketPing && string(p.data) == "probe":
 		s.mu.Lock()
 		open := s.state == stateOpen && s.probe == ws
+		ws.answered = open
 		s.mu.Unlock()
 		if !open {
 			return errStopped
@@ -48,7 +49,7 @@ func (s *Session) releasePolls(ws *wsLink) {
 // completeUpgrade makes the WebSocket the session's transport. What was queued meanwhile follows on it.
 func (s *Session) completeUpgrade(ws *wsLink) error {
 	s.mu.Lock()
-	if s.probe != ws || s.state != stateOpen {
+	if s.probe != ws || s.state == stateClosed {
 		s.mu.Unlock()
 		return errStopped
 	}
@@ -61,6 +62,11 @@ func (s *Session) completeUpgrade(ws *wsLink) error {
 	}
 	ws.probing = false
 	s.link = ws
+	if s.state == stateEnding { // closed while it was upgrading
+		ws.end(s, ending{graceful: true, status: closeNormal})
+		s.mu.Unlock()
+		return nil
+	}
 	ws.wake(s)
 	s.mu.Unlock()
 	if t := s.srv.opts.Trace; t.Upgraded != nil {

@@ -28,9 +28,10 @@ type wsLink struct {
 	limits  frameLimits
 	deflate int // messages from this size on are compressed; 0 means none
 
-	closed  bool
-	probing bool           // an upgrade that the client has not completed
-	goodbye sync.WaitGroup // the goroutine that sends a last close frame
+	closed   bool
+	probing  bool           // an upgrade that the client has not completed
+	answered bool           // its probe has been answered: the client has stopped polling, or is about to
+	goodbye  sync.WaitGroup // the goroutine that sends a last close frame
 
 	frames  frameReader
 	readErr error

@@ -13,6 +13,8 @@ const PAGE = 40;
 const CATCH_UP_PAGE = 300;
 const ACK_TIMEOUT = 20_000;
 const TYPING_INTERVAL = 3000;
+/** How long the echo of an acknowledged message may take, in milliseconds, before it is asked for. */
+const ECHO_PATIENCE = 1000;
 
 /** 128 random bits. Not randomUUID: that exists only where the page came over TLS. */
 function newClientId(): string {
@@ -255,11 +257,13 @@ export class Chat {
       const { clientId, roomId, text } = item;
       this.outbox.sending(clientId);
       this.changed();
-      const answer = await this.ask<{ success: true }>('chat-message', { text, roomId, clientId });
+      const answer = await this.ask<{ success: true; seq: number }>('chat-message', { text, roomId, clientId });
       let wait: number | undefined;
       if (!answer) this.outbox.interrupted();
       else if (answer.success) {
-        if (this.outbox.done(clientId)) void storedOutbox.remove(clientId);
+        void storedOutbox.remove(clientId);
+        if (this.timeline.lastSeq >= answer.seq) this.outbox.done(clientId);
+        else this.acknowledged(clientId, answer.seq);
       } else {
         wait = this.outbox.refused(clientId, answer, Math.random);
         const now = this.outbox.items.find((i) => i.clientId === clientId);
@@ -272,6 +276,15 @@ export class Chat {
         return;
       }
     }
+  }
+
+  /** The server has it, but its echo has not come yet. If it does not come soon, it is fetched. */
+  private acknowledged(clientId: string, seq: number): void {
+    this.highest = Math.max(this.highest, seq);
+    setTimeout(() => {
+      if (this.timeline.lastSeq < seq && this.joined) void this.catchUp();
+    }, ECHO_PATIENCE);
+    this.outbox.acknowledged(clientId);
   }
 
   tellTyping(typing: boolean): void {

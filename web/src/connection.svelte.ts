@@ -5,6 +5,9 @@ import type { ClientEvents, ServerEvents } from './wire';
 
 export type Status = 'connecting' | 'connected' | 'reconnecting' | 'offline';
 
+/** How long after the announced moment of a restart the old connection is given up, in milliseconds. */
+const RESTART_GRACE = 3000;
+
 /** A page that was hidden for this long asks what it missed rather than trusting its connection. */
 const STALE_AFTER = 60_000;
 
@@ -39,6 +42,9 @@ export class Connection {
     this.socket.on('connect_error', () => this.lost());
     this.socket.on('server-restarting', ({ retryAfter }) => {
       this.hint = retryAfter * 1000;
+      // Should the end of the connection get lost on the way, its beginning does not wait for a heartbeat to be missed.
+      const { engine } = this.socket.io;
+      setTimeout(() => engine.close(), this.hint + RESTART_GRACE);
     });
     addEventListener('online', () => this.retryNow());
     addEventListener('offline', () => {

@@ -1,6 +1,6 @@
 import type { Refusal } from '../wire';
 
-export type SendState = 'queued' | 'sending' | 'failed';
+export type SendState = 'queued' | 'sending' | 'sent' | 'failed';
 
 /** A message that the server has not acknowledged yet. Its client id never changes, which makes sending again safe. */
 export interface Outgoing {
@@ -42,6 +42,12 @@ export class Outbox {
       this.failures = 0;
     }
     return had;
+  }
+
+  /** The server has it; it stays until its echo stands in the timeline, so that it is never out of sight. */
+  acknowledged(clientId: string): void {
+    this.failures = 0;
+    this.set(clientId, { state: 'sent', error: undefined });
   }
 
   /** The connection went before the answer came: nobody knows, so it is to be sent again under the same id. */

@@ -59,6 +59,19 @@ describe('Outbox', () => {
     expect(o.next()?.clientId).toBe('b');
   });
 
+  it('keeps what is acknowledged in sight until its echo has come, and does not send it again', () => {
+    const o = new Outbox();
+    o.add(outgoing('a'));
+    o.add(outgoing('b'));
+    o.sending('a');
+    o.acknowledged('a');
+    expect(o.items.map((i) => i.state)).toEqual(['sent', 'queued']);
+    expect(o.next()?.clientId).toBe('b');
+    o.interrupted();
+    expect(o.items[0]?.state).toBe('sent');
+    expect(o.done('a')).toBe(true);
+  });
+
   it('sends again after an interruption, under the same id', () => {
     const o = new Outbox();
     o.add(outgoing('a'));
