@@ -17,13 +17,9 @@ func healthcheck(ctx context.Context, stderr io.Writer) int {
 	if err := config.LoadDotEnv(".env"); err != nil {
 		return fail(stderr, 1, err)
 	}
-	port := os.Getenv("PORT")
-	if port == "" {
-		port = "3000"
-	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort("127.0.0.1", port)+"/health", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+healthAddr()+"/health", nil)
 	if err != nil {
 		return fail(stderr, 1, err)
 	}
@@ -36,6 +32,21 @@ func healthcheck(ctx context.Context, stderr io.Writer) int {
 		return fail(stderr, 1, fmt.Errorf("/health answers %s", res.Status))
 	}
 	return 0
+}
+
+// healthAddr is where a server with this environment listens. One that listens on a single address answers on no other.
+func healthAddr() string {
+	host, port := os.Getenv("PARLEY_HOST"), os.Getenv("PORT")
+	if port == "" {
+		port = "3000"
+	}
+	switch ip := net.ParseIP(host); {
+	case host == "", ip != nil && ip.IsUnspecified() && ip.To4() != nil:
+		host = "127.0.0.1"
+	case ip != nil && ip.IsUnspecified():
+		host = "::1"
+	}
+	return net.JoinHostPort(host, port)
 }
 
 func fail(stderr io.Writer, code int, err error) int {

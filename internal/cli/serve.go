@@ -86,7 +86,7 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 			Connections: p.door.Connections, Online: p.door.Online, Ready: p.ready,
 		}),
 		ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn), // a panic, or no file descriptor left to accept with
 	}
 	return p, nil
 }
@@ -127,7 +127,11 @@ func (p *program) ready(ctx context.Context) error {
 	if p.door.Draining() {
 		return errors.New("the server is restarting")
 	}
-	return p.db.Ping(ctx)
+	if err := p.db.Ping(ctx); err != nil {
+		p.log.Warn("not ready", "error", err)
+		return errors.New("the database does not answer") // what exactly is wrong is for the log
+	}
+	return nil
 }
 
 // run serves until ctx is done, and then takes its leave. stop gives the signals back their usual effect, so that a second one

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -112,6 +113,7 @@ func Parse(args []string, out io.Writer) (Config, error) {
 	if err != nil {
 		return c, err
 	}
+	ignoreEmptyVariables(k.Model)
 	_, err = k.Parse(args)
 	if helped {
 		return c, ErrHelp
@@ -120,6 +122,13 @@ func Parse(args []string, out io.Writer) (Config, error) {
 		return c, err
 	}
 	return c, c.validate()
+}
+
+// ignoreEmptyVariables makes an empty variable one that is not set: compose files and .env templates leave such.
+func ignoreEmptyVariables(m *kong.Application) {
+	for _, f := range m.Flags {
+		f.Tag.Envs = slices.DeleteFunc(slices.Clone(f.Tag.Envs), func(name string) bool { return os.Getenv(name) == "" })
+	}
 }
 
 // ErrHelp says that help was asked for, and given.
@@ -145,17 +154,54 @@ func (c *Config) validate() error {
 			return errors.New(check.what)
 		}
 	}
-	// An empty variable, as a compose file leaves it, is one that is not set.
-	c.AllowedOrigins = slices.DeleteFunc(c.AllowedOrigins, func(o string) bool { return strings.TrimSpace(o) == "" })
-	c.TrustedProxies = slices.DeleteFunc(c.TrustedProxies, func(p string) bool { return strings.TrimSpace(p) == "" })
-	for _, text := range c.TrustedProxies {
+	if err := c.readOrigins(); err != nil {
+		return err
+	}
+	return c.readProxies()
+}
+
+// readOrigins brings the list into the form in which browsers send an Origin: another one would never match, and nobody would
+// know why.
+func (c *Config) readOrigins() error {
+	c.AllowedOrigins = items(c.AllowedOrigins)
+	for i, text := range c.AllowedOrigins {
+		if text == "*" {
+			continue
+		}
+		u, err := url.Parse(strings.TrimSuffix(text, "/"))
+		if err != nil || u.Scheme == "" || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("ALLOWED_ORIGINS: %q is no origin: write it like https://chat.example.com", text)
+		}
+		c.AllowedOrigins[i] = u.Scheme + "://" + strings.ToLower(u.Host)
+	}
+	return nil
+}
+
+// readProxies takes networks, and single addresses as networks of one.
+func (c *Config) readProxies() error {
+	for _, text := range items(c.TrustedProxies) {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return fmt.Errorf("PARLEY_TRUSTED_PROXIES: %w", err)
+			addr, addrErr := netip.ParseAddr(text)
+			if addrErr != nil {
+				return fmt.Errorf("PARLEY_TRUSTED_PROXIES: %q is no network: write it like 10.0.0.0/8", text)
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
 		}
 		c.proxies = append(c.proxies, p)
 	}
 	return nil
+}
+
+// items are a list's entries without the space around them, and without empty ones.
+func items(list []string) []string {
+	var kept []string
+	for _, text := range list {
+		if text = strings.TrimSpace(text); text != "" {
+			kept = append(kept, text)
+		}
+	}
+	return kept
 }
 
 // Proxies are the trusted proxies' networks.

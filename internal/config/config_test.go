@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,11 +34,40 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestEmptyVariablesAreUnset(t *testing.T) {
-	t.Setenv("ALLOWED_ORIGINS", "")
-	t.Setenv("PARLEY_TRUSTED_PROXIES", "")
+	for _, name := range []string{"PORT", "PARLEY_RATE_LIMIT", "PARLEY_MAX_PAYLOAD", "PARLEY_LEAVE_GRACE", "ALLOWED_ORIGINS", "PARLEY_TRUSTED_PROXIES"} {
+		t.Setenv(name, "")
+	}
 	c, err := Parse(nil, io.Discard)
 	if err != nil || len(c.AllowedOrigins) != 0 || len(c.Proxies()) != 0 {
 		t.Fatalf("%q, %v", c.AllowedOrigins, err)
+	}
+	if c.Port != 3000 || c.RateLimit != (Rate{30, time.Minute}) || c.MaxPayload != 64<<10 || c.LeaveGrace != 5*time.Second {
+		t.Fatalf("not the defaults: %+v", c)
+	}
+}
+
+func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
+	c, err := Parse([]string{"--allowed-origins=https://a.test/, HTTPS://B.test:8443 ,*,,capacitor://localhost"}, io.Discard)
+	want := []string{"https://a.test", "https://b.test:8443", "*", "capacitor://localhost"}
+	if err != nil || !slices.Equal(c.AllowedOrigins, want) {
+		t.Fatalf("%q, %v", c.AllowedOrigins, err)
+	}
+	for _, text := range []string{"a.test", "null", "https://a.test/chat", "https://", "https://me@a.test", "https://a.test?x", "https://%zz"} {
+		if _, err := Parse([]string{"--allowed-origins=" + text}, io.Discard); err == nil || !strings.Contains(err.Error(), "ALLOWED_ORIGINS") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func TestTrustedProxies(t *testing.T) {
+	c, err := Parse([]string{"--trusted-proxies=10.0.0.0/8, 192.0.2.7,2001:db8::/32, ::1"}, io.Discard)
+	if err != nil || fmt.Sprint(c.Proxies()) != "[10.0.0.0/8 192.0.2.7/32 2001:db8::/32 ::1/128]" {
+		t.Fatalf("%v, %v", c.Proxies(), err)
+	}
+	for _, text := range []string{"proxy.test", "10.0.0.0/33", "10.0.0.0-10.0.0.9"} {
+		if _, err := Parse([]string{"--trusted-proxies=" + text}, io.Discard); err == nil || !strings.Contains(err.Error(), "PARLEY_TRUSTED_PROXIES") {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }
 
