@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -30,12 +31,12 @@ var mayImport = map[string][]string{
 }
 
 type listed struct {
-	ImportPath string
-	Imports    []string
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
 }
 
 func TestImportRules(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +59,13 @@ func TestImportRules(t *testing.T) {
 		for _, i := range p.Imports {
 			if ours, ok := strings.CutPrefix(i, "parley/"); ok && !matches(allowed, ours) {
 				t.Errorf("%s may not import %s", name, ours)
+			}
+		}
+		// A test stands outside of its package, and may talk to it as clients do; for the rest the rules are the same.
+		allowedInTests := append(slices.Clone(allowed), name, "socketio/client")
+		for _, i := range slices.Concat(p.TestImports, p.XTestImports) {
+			if ours, ok := strings.CutPrefix(i, "parley/"); ok && !matches(allowedInTests, ours) {
+				t.Errorf("a test of %s may not import %s", name, ours)
 			}
 		}
 	}
