@@ -3,11 +3,11 @@
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X parley/internal/cli.Version=$(VERSION)"
 WEB_SOURCES := $(shell find web/src web/public web/scripts -type f) web/index.html web/vite.config.ts web/tsconfig.json
-GO_SOURCES := $(shell find . -name '*.go' -not -path './web/node_modules/*' -not -path './e2e/*/node_modules/*') go.mod go.sum
+GO_SOURCES := $(shell find . \( -name '*.go' -o -path './internal/*.sql' \) -not -path './web/node_modules/*' -not -path './e2e/*/node_modules/*') go.mod go.sum
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web test unit clients browser check bench fuzz torture deps clean
+.PHONY: help run build web test unit clients browser check bench fuzz torture deps clean needs-go needs-node
 
 help: ## say what each target does
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,12 +17,19 @@ run: build ## build everything and serve http://localhost:3000
 
 build: bin/parley ## leave the program in bin/parley
 
-bin/parley: web/dist/index.html $(GO_SOURCES)
+needs-go:
+	@command -v go >/dev/null || { echo "Parley needs Go 1.26: install it, and run make again." >&2; exit 1; }
+
+needs-node:
+	@command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || a == 22 && b >= 12 || a == 20 && b >= 19 ? 0 : 1)' || \
+	{ echo "Parley needs Node 20.19, 22.12 or newer, with npm: install it, and run make again." >&2; exit 1; }
+
+bin/parley: web/dist/index.html $(GO_SOURCES) | needs-go
 	CGO_ENABLED=0 go build $(GOFLAGS_BUILD) -o $@ ./cmd/parley
 
 web: web/dist/index.html ## build the web client into web/dist
 
-web/node_modules/.stamp: web/package.json web/package-lock.json
+web/node_modules/.stamp: web/package.json web/package-lock.json | needs-node
 	cd web && $(NPM_CI)
 	@touch $@
 
@@ -30,7 +37,7 @@ web/dist/index.html: web/node_modules/.stamp $(WEB_SOURCES)
 	cd web && npm run --silent build
 	@touch $@
 
-e2e/browser/node_modules/.stamp: e2e/browser/package.json e2e/browser/package-lock.json
+e2e/browser/node_modules/.stamp: e2e/browser/package.json e2e/browser/package-lock.json | needs-node
 	cd e2e/browser && $(NPM_CI)
 	@touch $@
 
@@ -42,12 +49,12 @@ test: deps build clients browser unit ## run all tests: web client, browser, Go 
 unit: web/dist/index.html ## run the tests of the web client's state and of the Go code
 	cd web && npx --no-install vitest run --silent && npm run --silent check
 	go vet ./...
-	go test -race -timeout 10m ./...
+	CGO_ENABLED=1 go test -race -timeout 10m ./...
 
-bin/conformance: $(GO_SOURCES)
+bin/conformance: $(GO_SOURCES) | needs-go
 	CGO_ENABLED=0 go build -o $@ ./e2e/conformance
 
-e2e/clients/node_modules/.stamp: e2e/clients/package.json e2e/clients/package-lock.json
+e2e/clients/node_modules/.stamp: e2e/clients/package.json e2e/clients/package-lock.json | needs-node
 	cd e2e/clients && $(NPM_CI)
 	@touch $@
 
@@ -57,10 +64,11 @@ clients: bin/conformance e2e/clients/node_modules/.stamp ## talk to the engine w
 browser: build e2e/browser/node_modules/.stamp ## drive the built program in a real browser
 	cd e2e/browser && PARLEY_BIN=$(CURDIR)/bin/parley npm test --silent
 
-check: web/dist/index.html ## lint
+check: web/dist/index.html ## lint, and look for known vulnerabilities
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go tool -modfile=tools/go.mod golangci-lint run ./...
+	./scripts/vulncheck
 	cd web && npm run --silent check
 
 bench: ## measure: the engine beside Node's socket.io in the same run, and durable messages per second
