@@ -32,7 +32,7 @@ type Config struct {
 	ConnsPerIP      int           `env:"PARLEY_CONNECTIONS_PER_IP" name:"connections-per-ip" default:"200" help:"Connections of one address; 0 is no limit."`
 	ConnRatePerIP   int           `env:"PARLEY_CONNECTION_RATE_PER_IP" name:"connection-rate-per-ip" default:"10" help:"New connections of one address per second, five times as many at once; 0 is no limit."`
 	Handshakes      int           `env:"PARLEY_HANDSHAKES" default:"400" help:"New connections per second altogether; beyond, clients are told to come back. 0 is no limit."`
-	TrustedProxies  []string      `env:"PARLEY_TRUSTED_PROXIES" name:"trusted-proxies" help:"Networks (CIDR, comma list) of proxies whose X-Forwarded-For is believed."`
+	TrustedProxies  []string      `env:"PARLEY_TRUSTED_PROXIES" name:"trusted-proxies" help:"Networks (CIDR, comma list; an address is a network of one) of proxies whose X-Forwarded-For is believed."`
 	PingInterval    time.Duration `env:"PARLEY_PING_INTERVAL" default:"25s" help:"Time between two heartbeats of a connection."`
 	PingTimeout     time.Duration `env:"PARLEY_PING_TIMEOUT" default:"60s" help:"How long a heartbeat's answer may take."`
 	UpgradeTimeout  time.Duration `env:"PARLEY_UPGRADE_TIMEOUT" default:"10s" help:"How long the change from polling to WebSocket may take."`
