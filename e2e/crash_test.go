@@ -191,7 +191,7 @@ func check(t *testing.T, file string, senders []*sender) int {
 	if err := d.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict); err != nil || verdict != "ok" {
 		t.Fatalf("integrity: %s %v", verdict, err)
 	}
-	rows, err := d.QueryContext(t.Context(), "SELECT id, client_id, seq FROM messages ORDER BY seq")
+	rows, err := d.QueryContext(t.Context(), "SELECT id, client_id, seq FROM log ORDER BY seq")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-// Package api is the HTTP door: health, readiness, metrics, and the web client's files.
+// Package api is the HTTP door: health, readiness, metrics, sessions as cookies, pictures, and the web client's files.
 package api
 
 import (
@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
+
+	"parley/internal/auth"
+	"parley/internal/chat"
 )
 
 // Options configures the routes.
@@ -19,6 +22,10 @@ type Options struct {
 	Version     string
 	Connections func() int
 	Online      func() int
+	Sessions    *auth.Sessions
+	Chat        *chat.Chat
+	// Secure tells whether a request came over HTTPS.
+	Secure func(*http.Request) bool
 	// Ready reports why the server should not get new clients, or nil.
 	Ready func(context.Context) error
 	// Now is the clock; default time.Now.
@@ -36,6 +43,10 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /health", a.health)
 	mux.HandleFunc("GET /ready", a.ready)
 	mux.Handle("GET /metrics", o.Metrics)
+	mux.HandleFunc("GET /avatars/{id}", a.avatar)
+	same := http.NewCrossOriginProtection()
+	mux.Handle("POST /api/session", same.Handler(http.HandlerFunc(a.keepSession)))
+	mux.Handle("DELETE /api/session", same.Handler(http.HandlerFunc(a.dropSession)))
 	mux.Handle("/api/", http.HandlerFunc(unknownAPI))
 	mux.Handle("/", gzhttp.GzipHandler(newPage(o.Page)))
 	return headers(mux)

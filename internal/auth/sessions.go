@@ -1,4 +1,4 @@
-// Package auth turns credentials into a chat.Actor. Today these are the opaque tokens that guests get.
+// Package auth turns credentials into a chat.Actor: passwords into sessions, sessions' opaque tokens into people.
 package auth
 
 import (
@@ -8,7 +8,6 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"time"
 
 	"parley/internal/chat"
@@ -21,28 +20,39 @@ const (
 	AbsoluteTimeout = 90 * 24 * time.Hour
 	// touchInterval is how exactly the last use is known. Writing at every use would make reading as dear as writing.
 	touchInterval = time.Hour
+	maxDevice     = 120 // bytes
 )
 
 // Sessions issues and checks tokens: 256 random bits, of which the database has only the hash.
 type Sessions struct {
 	DB  *db.DB
 	Now func() time.Time
+	// Ended is told of sessions that were revoked, whose connections must close. It may be nil.
+	Ended func(chat.Ended)
+}
+
+// Session is a device that is signed in.
+type Session struct {
+	ID        string
+	Device    string // what the client said it is
+	CreatedAt time.Time
+	UsedAt    time.Time // exact to an hour
 }
 
 // Issue starts a session for a user.
-func (s *Sessions) Issue(ctx context.Context, userID string) (token, sessionID string, err error) {
+func (s *Sessions) Issue(ctx context.Context, userID, device string) (token, sessionID string, err error) {
 	var raw [32]byte
 	_, _ = rand.Read(raw[:]) // never fails: crypto/rand ends the program when the system has no randomness
 	token = base64.RawURLEncoding.EncodeToString(raw[:])
 	sessionID = hex.EncodeToString(hash(token + "/id"))[:26]
 	now := s.Now().UnixMicro()
-	err = s.DB.Tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, user_id, token_hash, created_at, used_at) VALUES ($1, $2, $3, $4, $4)`,
-			sessionID, userID, hex.EncodeToString(hash(token)), now)
+	err = s.DB.Tx(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, user_id, token_hash, device, created_at, used_at) VALUES ($1, $2, $3, $4, $5, $5)`,
+			sessionID, userID, hex.EncodeToString(hash(token)), device[:min(len(device), maxDevice)], now)
 		return err
 	})
 	if err != nil {
-		return "", "", &chat.Error{Kind: chat.Unavailable, Message: "The server cannot save right now", RetryAfter: 2 * time.Second, Err: err}
+		return "", "", unsaved(err)
 	}
 	return token, sessionID, nil
 }
@@ -56,30 +66,88 @@ func hash(s string) []byte {
 func (s *Sessions) Authenticate(ctx context.Context, token string) (chat.Actor, error) {
 	var a chat.Actor
 	var created, used int64
-	err := s.DB.Read().QueryRowContext(ctx, `SELECT s.id, u.id, u.name, s.created_at, s.used_at FROM sessions s
-		JOIN users u ON u.id = s.user_id WHERE s.token_hash = $1 AND s.revoked_at IS NULL`, hex.EncodeToString(hash(token))).
-		Scan(&a.SessionID, &a.UserID, &a.Name, &created, &used)
+	err := s.DB.QueryRow(ctx, `SELECT s.id, u.id, u.name, u.role, s.created_at, s.used_at FROM sessions s
+		JOIN users u ON u.id = s.user_id AND u.deactivated_at IS NULL WHERE s.token_hash = $1 AND s.revoked_at IS NULL`,
+		hex.EncodeToString(hash(token))).Scan(&a.SessionID, &a.UserID, &a.Name, &a.Role, &created, &used)
 	now := s.Now()
 	switch {
-	case errors.Is(err, sql.ErrNoRows),
-		err == nil && (now.Sub(time.UnixMicro(used)) > IdleTimeout || now.Sub(time.UnixMicro(created)) > AbsoluteTimeout):
+	case db.IsNotFound(err), err == nil && s.over(created, used):
 		return chat.Actor{}, &chat.Error{Kind: chat.Unauthenticated, Message: "The session has ended"}
 	case err != nil:
-		return chat.Actor{}, &chat.Error{Kind: chat.Unavailable, Message: "The server cannot read right now", RetryAfter: 2 * time.Second, Err: err}
+		return chat.Actor{}, unreadable(err)
 	}
 	if now.Sub(time.UnixMicro(used)) > touchInterval {
-		err = s.DB.Tx(ctx, func(tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, `UPDATE sessions SET used_at = $1 WHERE id = $2`, now.UnixMicro(), a.SessionID)
+		err = s.DB.Tx(ctx, func(tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `UPDATE sessions SET used_at = $1 WHERE id = $2`, now.UnixMicro(), a.SessionID)
 			return err
 		})
 	}
 	return a, err
 }
 
-// Revoke ends a session. One that has ended already is no error.
-func (s *Sessions) Revoke(ctx context.Context, sessionID string) error {
-	return s.DB.Tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`, s.Now().UnixMicro(), sessionID)
+func (s *Sessions) over(created, used int64) bool {
+	now := s.Now()
+	return now.Sub(time.UnixMicro(used)) > IdleTimeout || now.Sub(time.UnixMicro(created)) > AbsoluteTimeout
+}
+
+func unreadable(err error) error {
+	return &chat.Error{Kind: chat.Unavailable, Message: "The server cannot read right now", RetryAfter: 2 * time.Second, Err: err}
+}
+
+func unsaved(err error) error {
+	return &chat.Error{Kind: chat.Unavailable, Message: "The server cannot save right now", RetryAfter: 2 * time.Second, Err: err}
+}
+
+// List returns a person's sessions that have not ended, the last used first.
+func (s *Sessions) List(ctx context.Context, userID string) ([]Session, error) {
+	rows, err := s.DB.Query(ctx, `SELECT id, device, created_at, used_at FROM sessions WHERE user_id = $1 AND revoked_at IS NULL
+		ORDER BY used_at DESC, id LIMIT 200`, userID)
+	all, err := db.Scan(rows, err, func(rows *sql.Rows, out *Session) error {
+		var created, used int64
+		if err := rows.Scan(&out.ID, &out.Device, &created, &used); err != nil {
+			return err
+		}
+		out.CreatedAt, out.UsedAt = time.UnixMicro(created).UTC(), time.UnixMicro(used).UTC()
+		return nil
+	})
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	open := all[:0]
+	for _, one := range all {
+		if !s.over(one.CreatedAt.UnixMicro(), one.UsedAt.UnixMicro()) {
+			open = append(open, one)
+		}
+	}
+	return open, nil
+}
+
+// Revoke ends a session of a person; their connections close. One that has ended already is no error.
+func (s *Sessions) Revoke(ctx context.Context, userID, sessionID, reason string) error {
+	var n int64
+	err := s.DB.Tx(ctx, func(tx *db.Tx) (err error) {
+		n, err = tx.Exec(ctx, `UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL`,
+			s.Now().UnixMicro(), sessionID, userID)
 		return err
 	})
+	if err != nil {
+		return unsaved(err)
+	}
+	if n > 0 && s.Ended != nil {
+		s.Ended(chat.Ended{UserID: userID, SessionIDs: []string{sessionID}, Reason: reason})
+	}
+	return nil
+}
+
+// Replace ends a session in favour of another one of the same person: its connections go on, as the new one's.
+func (s *Sessions) Replace(ctx context.Context, userID, sessionID string) error {
+	err := s.DB.Tx(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL`,
+			s.Now().UnixMicro(), sessionID, userID)
+		return err
+	})
+	if err != nil {
+		return unsaved(err)
+	}
+	return nil
 }

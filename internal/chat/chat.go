@@ -10,17 +10,20 @@ import (
 
 // Limits bounds what people may store.
 type Limits struct {
-	MessageChars int // characters of a message; default 4,000
+	MessageChars int    // characters of a message; default 4,000
+	SignUp       SignUp // who may make an account; default SignUpOpen
+	InviteRole   Role   // who may invite to the server; default Member
 }
 
 // Options configures a [Chat].
 type Options struct {
 	DB     *db.DB
 	Limits Limits
-	// Publish is called after the commit of what it tells, in the order of the room's seq, one call at a time. It must not block.
+	// Publish is called after the commit of what it tells: of a room, in the order of the seqs, one call at a time; of different
+	// rooms perhaps at the same time. It must not block.
 	Publish func(Event)
-	// Committed is called after each batch with its number of messages and how long its transaction took. It may be nil.
-	Committed func(messages int, took time.Duration)
+	// Committed is called after each batch with its number of operations and how long its transaction took. It may be nil.
+	Committed func(operations int, took time.Duration)
 	// Now is the clock; default time.Now. It orders nothing.
 	Now func() time.Time
 	// NewID makes ids; default 26 sortable random characters.
@@ -29,22 +32,23 @@ type Options struct {
 
 // Chat is the log of all conversations.
 type Chat struct {
-	db        *db.DB
-	limits    Limits
-	publish   func(Event)
-	committed func(int, time.Duration)
-	now       func() time.Time
-	newID     func() string
-	queue     chan *submission
-	stopping  chan struct{}
-	stop      sync.Once
-	done      chan struct{}
+	db         *db.DB
+	limits     Limits
+	publish    func(Event)
+	committed  func(int, time.Duration)
+	now        func() time.Time
+	newID      func() string
+	committers []*committer
+	drawing    chan struct{} // a place for each picture that is decoded
+	stopping   chan struct{}
+	stop       sync.Once
 }
 
 // Actor is who asks for something. The doors make one from a session.
 type Actor struct {
 	UserID    string
 	Name      string
+	Role      Role // on the server
 	SessionID string
 }
 
@@ -52,7 +56,13 @@ type Actor struct {
 func New(ctx context.Context, o Options) (*Chat, error) {
 	c := &Chat{
 		db: o.DB, limits: o.Limits, publish: o.Publish, committed: o.Committed, now: o.Now, newID: o.NewID,
-		queue: make(chan *submission, maxQueued), stopping: make(chan struct{}), done: make(chan struct{}),
+		stopping: make(chan struct{}), drawing: make(chan struct{}, avatarDecodeSlots),
+	}
+	if c.limits.SignUp == "" {
+		c.limits.SignUp = SignUpOpen
+	}
+	if c.limits.InviteRole == "" {
+		c.limits.InviteRole = Member
 	}
 	if c.limits.MessageChars == 0 {
 		c.limits.MessageChars = 4000
@@ -72,14 +82,20 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 	if err := c.createLobby(ctx); err != nil {
 		return nil, err
 	}
-	go c.commitLoop()
+	for range o.DB.Dialect.Writers() {
+		m := &committer{chat: c, queue: make(chan *operation, maxQueued), done: make(chan struct{})}
+		c.committers = append(c.committers, m)
+		go m.loop()
+	}
 	return c, nil
 }
 
 // Close commits what was accepted, answers it, and stops.
 func (c *Chat) Close() {
 	c.stop.Do(func() { close(c.stopping) })
-	<-c.done
+	for _, m := range c.committers {
+		<-m.done
+	}
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

@@ -2,7 +2,6 @@ package chat_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"parley/internal/chat"
 	"parley/internal/db"
+	"parley/internal/db/dbtest"
 )
 
 type fixture struct {
@@ -22,20 +22,35 @@ type fixture struct {
 
 	mu        sync.Mutex
 	published []chat.Message
+	events    []chat.Event
 }
 
-func open(t *testing.T, dir string) *fixture {
+func TestMain(m *testing.M) { dbtest.Main(m) }
+
+// eachDB runs a test on every database.
+func eachDB(t *testing.T, run func(t *testing.T, f *fixture)) {
 	t.Helper()
-	d, err := db.Open(t.Context(), dir)
+	dbtest.Each(t, func(t *testing.T, o db.Options) { run(t, open(t, o)) })
+}
+
+func open(t *testing.T, o db.Options) *fixture {
+	t.Helper()
+	return openWith(t, o, chat.Limits{})
+}
+
+func openWith(t *testing.T, o db.Options, limits chat.Limits) *fixture {
+	t.Helper()
+	d, err := db.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, db: d}
-	f.Chat, err = chat.New(t.Context(), chat.Options{DB: d, Publish: func(e chat.Event) {
-		if e.Message != nil {
-			f.mu.Lock()
-			f.published = append(f.published, *e.Message)
-			f.mu.Unlock()
+	f.Chat, err = chat.New(t.Context(), chat.Options{DB: d, Limits: limits, Publish: func(e chat.Event) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.events = append(f.events, e)
+		if e.Entry != nil && e.Entry.Kind == chat.KindMessage {
+			f.published = append(f.published, *e.Entry.Message)
 		}
 	}})
 	if err != nil {
@@ -56,7 +71,7 @@ func (f *fixture) guest(name string) chat.Actor {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return chat.Actor{UserID: u.ID, Name: u.Name}
+	return chat.Actor{UserID: u.ID, Name: u.Name, Role: u.Role}
 }
 
 func (f *fixture) send(a chat.Actor, clientID, text string) chat.Message {
@@ -71,7 +86,7 @@ func (f *fixture) send(a chat.Actor, clientID, text string) chat.Message {
 // log reads the lobby straight from the database.
 func (f *fixture) log() (seqs []int64, texts []string) {
 	f.t.Helper()
-	rows, err := f.db.Read().QueryContext(f.t.Context(), "SELECT seq, text FROM messages WHERE room_id = $1 ORDER BY seq", chat.Lobby)
+	rows, err := f.db.Query(f.t.Context(), "SELECT seq, text FROM log WHERE room_id = $1 ORDER BY seq", chat.Lobby)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -105,143 +120,147 @@ func kindOf(err error) chat.Kind {
 }
 
 func TestConcurrentSendersGetOneOrderWithoutGaps(t *testing.T) {
-	f := open(t, t.TempDir())
-	const senders, each = 20, 50
-	var wg sync.WaitGroup
-	for i := range senders {
-		a := f.guest(fmt.Sprintf("sender %d", i))
-		wg.Go(func() {
-			last := int64(0)
-			for n := range each {
-				m, err := f.SendMessage(t.Context(), a, chat.Draft{ClientID: fmt.Sprint(n), Text: fmt.Sprintf("%d/%d", i, n)})
-				if err != nil || m.Seq <= last {
-					t.Errorf("seq %d after %d, %v", m.Seq, last, err)
+	eachDB(t, func(t *testing.T, f *fixture) {
+		const senders, each = 20, 50
+		var wg sync.WaitGroup
+		for i := range senders {
+			a := f.guest(fmt.Sprintf("sender %d", i))
+			wg.Go(func() {
+				last := int64(0)
+				for n := range each {
+					m, err := f.SendMessage(t.Context(), a, chat.Draft{ClientID: fmt.Sprint(n), Text: fmt.Sprintf("%d/%d", i, n)})
+					if err != nil || m.Seq <= last {
+						t.Errorf("seq %d after %d, %v", m.Seq, last, err)
+					}
+					last = m.Seq
 				}
-				last = m.Seq
-			}
-		})
-	}
-	wg.Wait()
-	f.checkContiguous()
-	if seqs, _ := f.log(); len(seqs) != senders*each {
-		t.Fatalf("%d messages", len(seqs))
-	}
-	for i, m := range f.published {
-		if m.Seq != int64(i)+1 {
-			t.Fatalf("published seq %d at place %d", m.Seq, i+1)
+			})
 		}
-	}
+		wg.Wait()
+		f.checkContiguous()
+		if seqs, _ := f.log(); len(seqs) != senders*each {
+			t.Fatalf("%d messages", len(seqs))
+		}
+		for i, m := range f.published {
+			if m.Seq != int64(i)+1 {
+				t.Fatalf("published seq %d at place %d", m.Seq, i+1)
+			}
+		}
+	})
 }
 
 func TestRetriesReturnTheFirstAnswer(t *testing.T) {
-	f := open(t, t.TempDir())
-	a, b := f.guest("Ana"), f.guest("Ben")
-	first := f.send(a, "c1", "hello")
-	f.send(a, "c2", "between")
-	if again := f.send(a, "c1", "hello"); again.ID != first.ID || again.Seq != first.Seq || !again.CreatedAt.Equal(first.CreatedAt) {
-		t.Fatalf("%+v, then %+v", first, again)
-	}
-	if _, err := f.SendMessage(t.Context(), a, chat.Draft{ClientID: "c1", Text: "other"}); kindOf(err) != chat.Conflict {
-		t.Fatalf("another text: %v", err)
-	}
-	if other := f.send(b, "c1", "hello"); other.ID == first.ID {
-		t.Fatal("two senders share a client id's message")
-	}
-	var wg sync.WaitGroup
-	ids := make([]string, 50)
-	for i := range ids {
-		wg.Go(func() { ids[i] = f.send(a, "c3", "all at once").ID })
-	}
-	wg.Wait()
-	if len(slices.Compact(ids)) != 1 {
-		t.Fatalf("concurrent retries made %q", ids)
-	}
-	f.checkContiguous()
-	if len(f.published) != 4 {
-		t.Fatalf("%d messages published", len(f.published))
-	}
+	eachDB(t, func(t *testing.T, f *fixture) {
+		a, b := f.guest("Ana"), f.guest("Ben")
+		first := f.send(a, "c1", "hello")
+		f.send(a, "c2", "between")
+		if again := f.send(a, "c1", "hello"); again.ID != first.ID || again.Seq != first.Seq || !again.CreatedAt.Equal(first.CreatedAt) {
+			t.Fatalf("%+v, then %+v", first, again)
+		}
+		if _, err := f.SendMessage(t.Context(), a, chat.Draft{ClientID: "c1", Text: "other"}); kindOf(err) != chat.Conflict {
+			t.Fatalf("another text: %v", err)
+		}
+		if other := f.send(b, "c1", "hello"); other.ID == first.ID {
+			t.Fatal("two senders share a client id's message")
+		}
+		var wg sync.WaitGroup
+		ids := make([]string, 50)
+		for i := range ids {
+			wg.Go(func() { ids[i] = f.send(a, "c3", "all at once").ID })
+		}
+		wg.Wait()
+		if len(slices.Compact(ids)) != 1 {
+			t.Fatalf("concurrent retries made %q", ids)
+		}
+		f.checkContiguous()
+		if len(f.published) != 4 {
+			t.Fatalf("%d messages published", len(f.published))
+		}
+	})
 }
 
 func TestRefusedDraftsLeaveNoTrace(t *testing.T) {
-	f := open(t, t.TempDir())
-	a := f.guest("Ana")
-	for _, tc := range []struct {
-		draft chat.Draft
-		kind  chat.Kind
-		text  string
-	}{
-		{chat.Draft{Text: " \n\t "}, chat.Invalid, "Message is empty"},
-		{chat.Draft{Text: strings.Repeat("é", 4001)}, chat.TooLarge, "Message too long (max 4000 characters)"},
-		{chat.Draft{Text: "a\x00b"}, chat.Invalid, "Message is not valid text"},
-		{chat.Draft{Text: "\xff"}, chat.Invalid, "Message is not valid text"},
-		{chat.Draft{Text: "x", ClientID: strings.Repeat("c", 65)}, chat.Invalid, "Invalid clientId"},
-		{chat.Draft{Text: "x", RoomID: "no such"}, chat.NotFound, "No such room"},
-	} {
-		_, err := f.SendMessage(t.Context(), a, tc.draft)
-		if kindOf(err) != tc.kind || err.Error() != tc.text {
-			t.Errorf("%.20q: %v", tc.draft.Text, err)
+	eachDB(t, func(t *testing.T, f *fixture) {
+		a := f.guest("Ana")
+		for _, tc := range []struct {
+			draft chat.Draft
+			kind  chat.Kind
+			text  string
+		}{
+			{chat.Draft{Text: " \n\t "}, chat.Invalid, "Message is empty"},
+			{chat.Draft{Text: strings.Repeat("é", 4001)}, chat.TooLarge, "Message too long (max 4000 characters)"},
+			{chat.Draft{Text: "a\x00b"}, chat.Invalid, "Message is not valid text"},
+			{chat.Draft{Text: "\xff"}, chat.Invalid, "Message is not valid text"},
+			{chat.Draft{Text: "x", ClientID: strings.Repeat("c", 65)}, chat.Invalid, "Invalid clientId"},
+			{chat.Draft{Text: "x", RoomID: "no such"}, chat.NotFound, "No such room"},
+		} {
+			_, err := f.SendMessage(t.Context(), a, tc.draft)
+			if kindOf(err) != tc.kind || err.Error() != tc.text {
+				t.Errorf("%.20q: %v", tc.draft.Text, err)
+			}
 		}
-	}
-	if _, err := f.SendMessage(t.Context(), chat.Actor{UserID: "stranger"}, chat.Draft{Text: "let me in"}); kindOf(err) != chat.NotFound {
-		t.Errorf("a stranger: %v", err)
-	}
-	m := f.send(a, "", "  kept <b>as</b>  it is\n")
-	if m.Seq != 1 || m.Text != "kept <b>as</b>  it is" {
-		t.Fatalf("%+v", m)
-	}
-	f.send(a, "", strings.Repeat("é", 4000))
-	f.checkContiguous()
+		if _, err := f.SendMessage(t.Context(), chat.Actor{UserID: "stranger"}, chat.Draft{Text: "let me in"}); kindOf(err) != chat.NotFound {
+			t.Errorf("a stranger: %v", err)
+		}
+		m := f.send(a, "", "  kept <b>as</b>  it is\n")
+		if m.Seq != 1 || m.Text != "kept <b>as</b>  it is" {
+			t.Fatalf("%+v", m)
+		}
+		f.send(a, "", strings.Repeat("é", 4000))
+		f.checkContiguous()
+	})
 }
 
 func TestHistoryPages(t *testing.T) {
-	f := open(t, t.TempDir())
-	a := f.guest("Ana")
-	const total = 95
-	for i := range total {
-		f.send(a, fmt.Sprint(i), fmt.Sprint(i+1))
-	}
-	page := func(q chat.HistoryQuery) chat.HistoryPage {
-		t.Helper()
-		p, err := f.History(t.Context(), a, q)
-		if err != nil {
-			t.Fatal(err)
+	eachDB(t, func(t *testing.T, f *fixture) {
+		a := f.guest("Ana")
+		const total = 95
+		for i := range total {
+			f.send(a, fmt.Sprint(i), fmt.Sprint(i+1))
 		}
-		return p
-	}
-	newest := page(chat.HistoryQuery{})
-	if len(newest.Messages) != 40 || !newest.HasMore || newest.Messages[0].Seq != 56 || newest.Messages[39].Seq != 95 {
-		t.Fatalf("the newest page has %d messages from %d", len(newest.Messages), newest.Messages[0].Seq)
-	}
-	for limit := 1; limit <= 100; limit += 7 {
-		var back, forth []int64
-		for before := int64(0); ; {
-			p := page(chat.HistoryQuery{BeforeSeq: before, Limit: limit})
-			for i := len(p.Messages) - 1; i >= 0; i-- {
-				back = append(back, p.Messages[i].Seq)
+		page := func(q chat.HistoryQuery) chat.HistoryPage {
+			t.Helper()
+			p, err := f.History(t.Context(), a, q)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if !p.HasMore {
-				break
-			}
-			before = p.Messages[0].Seq
+			return p
 		}
-		for after := int64(0); ; {
-			p := page(chat.HistoryQuery{AfterSeq: &after, Limit: limit})
-			for _, m := range p.Messages {
-				forth = append(forth, m.Seq)
-			}
-			if !p.HasMore {
-				break
-			}
-			after = p.Messages[len(p.Messages)-1].Seq
+		newest := page(chat.HistoryQuery{})
+		if len(newest.Messages) != 40 || !newest.HasMore || newest.Messages[0].Seq != 56 || newest.Messages[39].Seq != 95 {
+			t.Fatalf("the newest page has %d messages from %d", len(newest.Messages), newest.Messages[0].Seq)
 		}
-		slices.Reverse(back)
-		if len(back) != total || !slices.Equal(back, forth) {
-			t.Fatalf("pages of %d: back %v, forth %v", limit, back, forth)
+		for limit := 1; limit <= 100; limit += 7 {
+			var back, forth []int64
+			for before := int64(0); ; {
+				p := page(chat.HistoryQuery{BeforeSeq: before, Limit: limit})
+				for i := len(p.Messages) - 1; i >= 0; i-- {
+					back = append(back, p.Messages[i].Seq)
+				}
+				if !p.HasMore {
+					break
+				}
+				before = p.Messages[0].Seq
+			}
+			for after := int64(0); ; {
+				p := page(chat.HistoryQuery{AfterSeq: &after, Limit: limit})
+				for _, m := range p.Messages {
+					forth = append(forth, m.Seq)
+				}
+				if !p.HasMore {
+					break
+				}
+				after = p.Messages[len(p.Messages)-1].Seq
+			}
+			slices.Reverse(back)
+			if len(back) != total || !slices.Equal(back, forth) {
+				t.Fatalf("pages of %d: back %v, forth %v", limit, back, forth)
+			}
 		}
-	}
-	if _, err := f.History(t.Context(), chat.Actor{UserID: "stranger"}, chat.HistoryQuery{}); kindOf(err) != chat.NotFound {
-		t.Fatalf("a stranger reads: %v", err)
-	}
+		if _, err := f.History(t.Context(), chat.Actor{UserID: "stranger"}, chat.HistoryQuery{}); kindOf(err) != chat.NotFound {
+			t.Fatalf("a stranger reads: %v", err)
+		}
+	})
 }
 
 func TestNames(t *testing.T) {
@@ -266,98 +285,103 @@ func TestNames(t *testing.T) {
 }
 
 func TestRenameShowsInHistory(t *testing.T) {
-	f := open(t, t.TempDir())
-	a := f.guest("Ana")
-	f.send(a, "", "hello")
-	if _, err := f.RenameUser(t.Context(), a, "Anastasia"); err != nil {
-		t.Fatal(err)
-	}
-	p, err := f.History(t.Context(), a, chat.HistoryQuery{})
-	if err != nil || p.Messages[0].SenderName != "Anastasia" {
-		t.Fatalf("%+v, %v", p, err)
-	}
+	eachDB(t, func(t *testing.T, f *fixture) {
+		a := f.guest("Ana")
+		f.send(a, "", "hello")
+		if _, err := f.RenameUser(t.Context(), a, "Anastasia"); err != nil {
+			t.Fatal(err)
+		}
+		p, err := f.History(t.Context(), a, chat.HistoryQuery{})
+		if err != nil || p.Messages[0].SenderName != "Anastasia" {
+			t.Fatalf("%+v, %v", p, err)
+		}
+	})
 }
 
 // A batch that fails answers everybody, leaves no gap, and says whether trying again is safe.
 func TestFailedCommitsAreToldAndLeaveNoGap(t *testing.T) {
-	f := open(t, t.TempDir())
+	f := open(t, db.Options{Dir: t.TempDir()})
 	a := f.guest("Ana")
 	f.send(a, "1", "before")
-	exec := func(text string) {
-		t.Helper()
-		if err := f.db.Tx(t.Context(), func(tx *sql.Tx) error { _, err := tx.ExecContext(t.Context(), text); return err }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exec(`CREATE TRIGGER broken BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'disk is full'); END`)
+	f.exec(`CREATE TRIGGER broken BEFORE INSERT ON log BEGIN SELECT RAISE(ABORT, 'disk is full'); END`)
 	_, err := f.SendMessage(t.Context(), a, chat.Draft{ClientID: "2", Text: "lost?"})
 	if kindOf(err) != chat.Unavailable || chat.AsError(err).RetryAfter <= 0 {
 		t.Fatalf("got %v", err)
 	}
-	exec(`DROP TRIGGER broken`)
+	f.exec(`DROP TRIGGER broken`)
 	if m := f.send(a, "2", "lost?"); m.Seq != 2 {
 		t.Fatalf("seq %d after a rollback", m.Seq)
 	}
 	f.checkContiguous()
 }
 
-func TestAfterCloseNothingIsAccepted(t *testing.T) {
-	f := open(t, t.TempDir())
-	a := f.guest("Ana")
-	f.Close()
-	if _, err := f.SendMessage(t.Context(), a, chat.Draft{Text: "late"}); kindOf(err) != chat.Unavailable {
-		t.Fatalf("got %v", err)
+func (f *fixture) exec(text string, args ...any) {
+	f.t.Helper()
+	if err := f.db.Tx(f.t.Context(), func(tx *db.Tx) error { _, err := tx.Exec(f.t.Context(), text, args...); return err }); err != nil {
+		f.t.Fatal(err)
 	}
+}
+
+func TestAfterCloseNothingIsAccepted(t *testing.T) {
+	eachDB(t, func(t *testing.T, f *fixture) {
+		a := f.guest("Ana")
+		f.Close()
+		if _, err := f.SendMessage(t.Context(), a, chat.Draft{Text: "late"}); kindOf(err) != chat.Unavailable {
+			t.Fatalf("got %v", err)
+		}
+	})
 }
 
 func TestACallerThatLeavesIsNotLiedTo(t *testing.T) {
-	f := open(t, t.TempDir())
-	a := f.guest("Ana")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	m, err := f.SendMessage(ctx, a, chat.Draft{ClientID: "c", Text: "hello"})
-	if err == nil && m.Seq != 1 || err != nil && kindOf(err) != chat.Retry {
-		t.Fatalf("%+v, %v", m, err)
-	}
-	if m := f.send(a, "c", "hello"); m.Seq != 1 {
-		t.Fatalf("%+v", m)
-	}
+	eachDB(t, func(t *testing.T, f *fixture) {
+		a := f.guest("Ana")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		m, err := f.SendMessage(ctx, a, chat.Draft{ClientID: "c", Text: "hello"})
+		if err == nil && m.Seq != 1 || err != nil && kindOf(err) != chat.Retry {
+			t.Fatalf("%+v, %v", m, err)
+		}
+		if m := f.send(a, "c", "hello"); m.Seq != 1 {
+			t.Fatalf("%+v", m)
+		}
+	})
 }
 
 func TestReopening(t *testing.T) {
-	dir := t.TempDir()
-	d, err := db.Open(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := chat.New(t.Context(), chat.Options{DB: d})
-	if err != nil {
-		t.Fatal(err)
-	}
-	u, err := c.CreateGuest(t.Context(), "Ana")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := chat.Actor{UserID: u.ID, Name: u.Name}
-	first, err := c.SendMessage(t.Context(), a, chat.Draft{ClientID: "c", Text: "kept"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, err := c.Room(t.Context(), a, chat.Lobby)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Close()
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
-	f := open(t, dir)
-	if again := f.send(a, "c", "kept"); again.ID != first.ID {
-		t.Fatal("the client id was forgotten")
-	}
-	if after, err := f.Room(t.Context(), a, chat.Lobby); err != nil || after != before {
-		t.Fatalf("%+v, then %+v, %v", before, after, err)
-	}
+	dbtest.Each(t, func(t *testing.T, o db.Options) {
+		d, err := db.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := chat.New(t.Context(), chat.Options{DB: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := c.CreateGuest(t.Context(), "Ana")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := chat.Actor{UserID: u.ID, Name: u.Name, Role: u.Role}
+		first, err := c.SendMessage(t.Context(), a, chat.Draft{ClientID: "c", Text: "kept"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := c.Room(t.Context(), a, chat.Lobby)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f := open(t, o)
+		if again := f.send(a, "c", "kept"); again.ID != first.ID {
+			t.Fatal("the client id was forgotten")
+		}
+		if after, err := f.Room(t.Context(), a, chat.Lobby); err != nil || after != before {
+			t.Fatalf("%+v, then %+v, %v", before, after, err)
+		}
+	})
 }
 
 func TestErrorsKeepTheirCause(t *testing.T) {
@@ -370,7 +394,12 @@ func TestErrorsKeepTheirCause(t *testing.T) {
 
 // Durable messages per second over many senders, each waiting for its acknowledgement.
 func BenchmarkSendMessage(b *testing.B) {
-	d, err := db.Open(b.Context(), b.TempDir())
+	b.Run("sqlite", func(b *testing.B) { benchmarkSend(b, db.Options{Dir: b.TempDir()}) })
+	b.Run("postgres", func(b *testing.B) { benchmarkSend(b, dbtest.NewPostgres(b)) })
+}
+
+func benchmarkSend(b *testing.B, o db.Options) {
+	d, err := db.Open(b.Context(), o)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -380,13 +409,29 @@ func BenchmarkSendMessage(b *testing.B) {
 	}
 	defer func() { c.Close(); _ = d.Close() }()
 	const senders = 200
-	actors := make([]chat.Actor, senders)
+	actors, rooms := make([]chat.Actor, senders), []string{chat.Lobby}
 	for i := range actors {
 		u, err := c.CreateGuest(b.Context(), fmt.Sprintf("sender %d", i))
 		if err != nil {
 			b.Fatal(err)
 		}
-		actors[i] = chat.Actor{UserID: u.ID, Name: u.Name}
+		actors[i] = chat.Actor{UserID: u.ID, Name: u.Name, Role: u.Role}
+	}
+	for i := range 9 {
+		owner := actors[i]
+		owner.Role = chat.Member
+		r, err := c.CreateRoom(b.Context(), owner, chat.RoomDraft{Name: fmt.Sprint("room ", i)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		rooms = append(rooms, r.ID)
+		for j, a := range actors {
+			if j%10 == i+1 {
+				if _, err := c.JoinRoom(b.Context(), a, r.ID); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
 	}
 	b.ResetTimer()
 	start := time.Now()
@@ -394,7 +439,8 @@ func BenchmarkSendMessage(b *testing.B) {
 	for i, a := range actors {
 		wg.Go(func() {
 			for n := i; n < b.N; n += senders {
-				if _, err := c.SendMessage(b.Context(), a, chat.Draft{ClientID: fmt.Sprint(n), Text: "a message of ordinary length, as people write them"}); err != nil {
+				d := chat.Draft{RoomID: rooms[i%10], ClientID: fmt.Sprint(n), Text: "a message of ordinary length, as people write them"}
+				if _, err := c.SendMessage(b.Context(), a, d); err != nil {
 					b.Error(err)
 				}
 			}

@@ -2,59 +2,74 @@ package chat
 
 import (
 	"context"
-	"database/sql"
-	"errors"
+	"hash/maphash"
 	"time"
-
-	"parley/internal/db"
 )
 
 const (
-	maxQueued = 8192 // submissions that wait for the committer; more are refused
-	maxBatch  = 256  // messages in one transaction: beyond, only the wait grows
+	maxQueued = 8192 // operations that wait for a committer; more are refused
+	maxBatch  = 256  // operations in one transaction: beyond, only the wait grows
 	// commitTimeout bounds one batch. A database that takes longer is as good as away.
 	commitTimeout = 30 * time.Second
 )
 
-// submission is a message on its way into the log.
-type submission struct {
-	actor  Actor
-	draft  Draft
-	answer chan answer // buffered: the committer never waits for a caller that has left
+// operation is a change on its way into the log.
+type operation struct {
+	room    string // decides which committer does it
+	actor   Actor
+	draft   *Draft             // a message to send, or
+	run     func(*batch) error // any other change: it fails alone, and may run again when the database asks for it
+	message Message            // what came of the draft
+	done    chan error         // buffered: a committer never waits for a caller that has left
 }
 
-type answer struct {
-	message Message
-	err     error
-	fresh   bool // made by this batch, so to be published
+// committer writes what happens in its rooms. It is the only one on this node that does, so what it publishes after a commit is in
+// the order of the seqs; and what has arrived together it commits together: one fsync for a batch.
+type committer struct {
+	chat  *Chat
+	queue chan *operation
+	done  chan struct{}
 }
 
-func (c *Chat) submit(s *submission) error {
+var roomHash = maphash.MakeSeed()
+
+// do has an operation committed and returns what became of it.
+func (c *Chat) do(ctx context.Context, op *operation) error {
 	select {
 	case <-c.stopping:
 		return &Error{Kind: Unavailable, Message: "The server is restarting", RetryAfter: time.Second}
 	default:
 	}
+	which := c.committers[maphash.String(roomHash, op.room)%uint64(len(c.committers))]
 	select {
-	case c.queue <- s:
-		return nil
+	case which.queue <- op:
 	default:
 		return &Error{Kind: Unavailable, Message: "The server is busy", RetryAfter: time.Second}
 	}
+	select {
+	case err := <-op.done:
+		return err
+	case <-ctx.Done():
+		return &Error{Kind: Retry, Message: "The server is slow; sending again is safe", RetryAfter: time.Second, Err: ctx.Err()}
+	}
 }
 
-// commitLoop is the only writer of messages. It commits together what has arrived together: one fsync for a batch.
-func (c *Chat) commitLoop() {
-	defer close(c.done)
+// change has a change to a room committed.
+func (c *Chat) change(ctx context.Context, a Actor, roomID string, run func(*batch) error) error {
+	return c.do(ctx, &operation{room: roomID, actor: a, run: run, done: make(chan error, 1)})
+}
+
+func (m *committer) loop() {
+	defer close(m.done)
 	for {
 		select {
-		case s := <-c.queue:
-			c.commitBatch(c.gather(s))
-		case <-c.stopping:
+		case op := <-m.queue:
+			m.commit(m.gather(op))
+		case <-m.chat.stopping:
 			for {
 				select {
-				case s := <-c.queue:
-					c.commitBatch(c.gather(s))
+				case op := <-m.queue:
+					m.commit(m.gather(op))
 				default:
 					return
 				}
@@ -64,169 +79,38 @@ func (c *Chat) commitLoop() {
 }
 
 // gather takes what is queued, without waiting for more.
-func (c *Chat) gather(first *submission) []*submission {
-	batch := []*submission{first}
-	for len(batch) < maxBatch {
+func (m *committer) gather(first *operation) []*operation {
+	ops := []*operation{first}
+	for len(ops) < maxBatch {
 		select {
-		case s := <-c.queue:
-			batch = append(batch, s)
+		case op := <-m.queue:
+			ops = append(ops, op)
 		default:
-			return batch
+			return ops
 		}
 	}
-	return batch
+	return ops
 }
 
-func (c *Chat) commitBatch(batch []*submission) {
+// commit writes operations in one transaction, tells what came of it, and answers them.
+func (m *committer) commit(ops []*operation) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
 	start := time.Now()
-	answers := make([]answer, len(batch))
-	err := c.db.Tx(ctx, func(tx *sql.Tx) error {
-		b := &batchTx{chat: c, ctx: ctx, tx: tx, members: map[[2]string]bool{}, fresh: map[[2]string]int{}}
-		return b.run(batch, answers)
-	})
+	b, err := m.chat.runBatch(ctx, ops)
 	if err != nil {
-		failBatch(batch, err)
+		// Nothing of it is in the log, unless the commit itself failed: then nobody knows, and the senders are to ask again.
+		err = unwritten(err)
+		for _, op := range ops {
+			op.done <- err
+		}
 		return
 	}
-	c.committed(len(batch), time.Since(start))
-	for i := range answers {
-		if answers[i].fresh {
-			c.publish(Event{Message: &answers[i].message})
+	m.chat.committed(len(ops), time.Since(start))
+	for i, op := range ops {
+		for _, e := range b.results[i].events {
+			m.chat.publish(e)
 		}
-		batch[i].answer <- answers[i]
+		op.done <- b.results[i].err
 	}
-}
-
-// failBatch answers a batch whose transaction failed. Nothing of it is in the log, unless the commit itself failed: then nobody
-// knows, and the senders are to ask again.
-func failBatch(batch []*submission, err error) {
-	told := unavailable(err)
-	var unknown *db.CommitError
-	switch {
-	case errors.As(err, &unknown):
-		told = &Error{Kind: Retry, Message: "The server cannot tell whether it was saved; sending again is safe", RetryAfter: time.Second, Err: err}
-	case db.IsFull(err):
-		told.Message, told.RetryAfter = "The server's disk is full", time.Minute
-	}
-	for _, s := range batch {
-		s.answer <- answer{err: told}
-	}
-}
-
-// batchTx is one batch within its transaction.
-type batchTx struct {
-	chat    *Chat
-	ctx     context.Context
-	tx      *sql.Tx
-	members map[[2]string]bool // (room, user)
-	fresh   map[[2]string]int  // (sender, client id) → index of the message this batch makes
-}
-
-// run decides on each submission, then numbers and inserts the new messages, a room at a time. Whatever can refuse a submission
-// is decided before a number is taken, so that numbers have no gaps.
-func (b *batchTx) run(batch []*submission, answers []answer) error {
-	byRoom := map[string][]int{}
-	var rooms []string
-	var repeats [][2]int
-	now := b.chat.now()
-	for i, s := range batch {
-		key := [2]string{s.actor.UserID, s.draft.ClientID}
-		if first, ok := b.fresh[key]; ok {
-			repeats = append(repeats, [2]int{i, first})
-			continue
-		}
-		decided, err := b.decide(s)
-		if err != nil {
-			return err
-		}
-		if decided != nil {
-			answers[i] = *decided
-			continue
-		}
-		b.fresh[key] = i
-		answers[i] = answer{fresh: true, message: Message{
-			ID: b.chat.newID(), RoomID: s.draft.RoomID, SenderID: s.actor.UserID, SenderName: s.actor.Name,
-			ClientID: s.draft.ClientID, Text: s.draft.Text, CreatedAt: fromMicros(micros(now)),
-		}}
-		if byRoom[s.draft.RoomID] == nil {
-			rooms = append(rooms, s.draft.RoomID)
-		}
-		byRoom[s.draft.RoomID] = append(byRoom[s.draft.RoomID], i)
-	}
-	for _, room := range rooms {
-		if err := b.insert(room, byRoom[room], answers); err != nil {
-			return err
-		}
-	}
-	for _, r := range repeats {
-		answers[r[0]] = repeated(answers[r[1]].message, batch[r[0]].draft)
-	}
-	return nil
-}
-
-// decide answers a submission that makes no new message: a repeat, or one from somebody who is not in the room.
-func (b *batchTx) decide(s *submission) (*answer, error) {
-	old, err := b.find(s)
-	if err == nil {
-		a := repeated(old, s.draft)
-		return &a, nil
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return nil, err
-	}
-	key := [2]string{s.draft.RoomID, s.actor.UserID}
-	member, known := b.members[key]
-	if !known {
-		if member, err = isMember(b.ctx, b.tx, s.draft.RoomID, s.actor.UserID); err != nil {
-			return nil, err
-		}
-		b.members[key] = member
-	}
-	if !member {
-		return &answer{err: errNotMember()}, nil
-	}
-	return nil, nil
-}
-
-// find looks for the message that an earlier submission with the same client id made.
-func (b *batchTx) find(s *submission) (Message, error) {
-	m := Message{SenderID: s.actor.UserID, SenderName: s.actor.Name, ClientID: s.draft.ClientID}
-	var created int64
-	err := b.tx.QueryRowContext(b.ctx, `SELECT id, room_id, seq, text, created_at FROM messages
-		WHERE sender_id = $1 AND client_id = $2`, s.actor.UserID, s.draft.ClientID).Scan(&m.ID, &m.RoomID, &m.Seq, &m.Text, &created)
-	m.CreatedAt = fromMicros(created)
-	return m, err
-}
-
-// repeated answers a submission whose client id has been used: with the message, if it is the same one.
-func repeated(m Message, d Draft) answer {
-	if m.Text != d.Text || m.RoomID != d.RoomID {
-		return answer{err: errorf(Conflict, "This clientId was used for another message")}
-	}
-	return answer{message: m}
-}
-
-func (b *batchTx) insert(room string, indexes []int, answers []answer) error {
-	var last int64
-	err := b.tx.QueryRowContext(b.ctx, `UPDATE rooms SET last_seq = last_seq + $1 WHERE id = $2 RETURNING last_seq`,
-		len(indexes), room).Scan(&last)
-	if err != nil {
-		return err
-	}
-	stmt, err := b.tx.PrepareContext(b.ctx, `INSERT INTO messages (id, room_id, seq, sender_id, client_id, text, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = stmt.Close() }()
-	for n, i := range indexes {
-		m := &answers[i].message
-		m.Seq = last - int64(len(indexes)) + int64(n) + 1
-		if _, err := stmt.ExecContext(b.ctx, m.ID, m.RoomID, m.Seq, m.SenderID, m.ClientID, m.Text, micros(m.CreatedAt)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

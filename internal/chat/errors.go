@@ -3,6 +3,8 @@ package chat
 import (
 	"errors"
 	"time"
+
+	"parley/internal/db"
 )
 
 // Kind classifies an error for the doors, which translate it into their protocols' terms. It is also the wire's error code.
@@ -43,8 +45,29 @@ func (e *Error) Unwrap() error { return e.Err }
 
 func errorf(kind Kind, message string) *Error { return &Error{Kind: kind, Message: message} }
 
-// unavailable wraps a failure of the database.
-func unavailable(err error) *Error {
+// unreadable wraps a failure to read. What is an Error already stays as it is.
+func unreadable(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Kind: Unavailable, Message: "The server cannot read right now", RetryAfter: 2 * time.Second, Err: err}
+}
+
+// unwritten wraps a failure of a transaction. What is an Error already stays as it is.
+func unwritten(err error) error {
+	var e *Error
+	var unknown *db.CommitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e):
+		return e
+	case errors.As(err, &unknown):
+		return &Error{Kind: Retry, Message: "The server cannot tell whether it was saved; sending again is safe", RetryAfter: time.Second, Err: err}
+	case db.IsFull(err):
+		return &Error{Kind: Unavailable, Message: "The server's disk is full", RetryAfter: time.Minute, Err: err}
+	}
 	return &Error{Kind: Unavailable, Message: "The server cannot save right now", RetryAfter: 2 * time.Second, Err: err}
 }
 

@@ -2,6 +2,16 @@ package chat
 
 // Event tells the doors what has been committed. Exactly one field is set.
 type Event struct {
-	Message *Message
-	Renamed *User
+	Entry   *Entry   // something in a room's log, in the order of its seq
+	Person  *User    // somebody's profile has changed
+	Receipt *Receipt // somebody has received or read up to somewhere
+	Ended   *Ended   // sessions have ended
+	Stored  *Receipt // somebody has moved their own place back, which is nobody else's business
+}
+
+// Ended names sessions that are over, whose connections must close.
+type Ended struct {
+	UserID     string
+	SessionIDs []string // nil for all of the person's
+	Reason     string   // a sentence for the person
 }

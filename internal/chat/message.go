@@ -9,16 +9,41 @@ import (
 	"unicode/utf8"
 )
 
-// Message is a message as it stands in its room's log.
+// Message is a message as it is now. A deleted one has no text, no reactions and no mentions.
 type Message struct {
 	ID         string
 	RoomID     string
-	Seq        int64 // 1 for the room's first entry, without gaps
+	Seq        int64 // of its entry in the room's log
 	SenderID   string
 	SenderName string // as it is now
 	ClientID   string
 	Text       string
 	CreatedAt  time.Time
+	EditedAt   time.Time // zero: never
+	DeletedAt  time.Time // zero: not
+	Version    int64     // seq of the entry that last changed it
+	ReplyTo    *Quote
+	Mentions   *Mentions
+	Reactions  []Reaction
+}
+
+// Quote is the message that another answers, as much as is shown of it.
+type Quote struct {
+	ID         string
+	Seq        int64
+	SenderID   string
+	SenderName string
+	Text       string // its beginning; empty when it was deleted
+}
+
+// excerptChars is how much of a message a quote shows.
+const excerptChars = 140
+
+func excerpt(text string) string {
+	if utf8.RuneCountInString(text) <= excerptChars {
+		return text
+	}
+	return string([]rune(text)[:excerptChars]) + "…"
 }
 
 // Draft is a message to be sent.
@@ -26,10 +51,15 @@ type Draft struct {
 	RoomID   string
 	ClientID string // the sender's own id for it, which makes a retry safe; made up when empty
 	Text     string
+	ReplyTo  string   // id of a message of the room, or empty
+	Mentions []string // ids of people the sender has picked, besides those that the text names
 }
 
-// maxClientID bounds a client's message id, in bytes.
-const maxClientID = 64
+const (
+	maxClientID    = 64 // bytes
+	maxIDLength    = 64 // bytes of any id that a client sends
+	maxMentionedIn = 50 // people that one message may address by name
+)
 
 // SendMessage commits a message and returns it. Sent again with the same client id it returns the first one; with another text
 // that is a conflict. An error of kind Retry means that the outcome is unknown, and that sending it again will tell.
@@ -38,29 +68,23 @@ func (c *Chat) SendMessage(ctx context.Context, a Actor, d Draft) (Message, erro
 	if err != nil {
 		return Message{}, err
 	}
-	s := &submission{actor: a, draft: d, answer: make(chan answer, 1)}
-	if err := c.submit(s); err != nil {
+	op := &operation{room: d.RoomID, actor: a, draft: &d, done: make(chan error, 1)}
+	if err := c.do(ctx, op); err != nil {
 		return Message{}, err
 	}
-	select {
-	case got := <-s.answer:
-		return got.message, got.err
-	case <-ctx.Done():
-		return Message{}, &Error{Kind: Retry, Message: "The server is slow; sending again is safe", RetryAfter: time.Second, Err: ctx.Err()}
-	}
+	return op.message, nil
 }
 
 func (c *Chat) clean(d Draft) (Draft, error) {
-	d.Text = strings.TrimSpace(d.Text)
+	var err error
+	if d.Text, err = c.cleanText(d.Text); err != nil {
+		return d, err
+	}
 	switch {
-	case d.Text == "":
-		return d, errorf(Invalid, "Message is empty")
-	case !utf8.ValidString(d.Text) || strings.ContainsRune(d.Text, 0):
-		return d, errorf(Invalid, "Message is not valid text")
-	case utf8.RuneCountInString(d.Text) > c.limits.MessageChars:
-		return d, errorf(TooLarge, fmt.Sprintf("Message too long (max %d characters)", c.limits.MessageChars))
 	case len(d.ClientID) > maxClientID || !utf8.ValidString(d.ClientID):
 		return d, errorf(Invalid, "Invalid clientId")
+	case len(d.Mentions) > maxMentionedIn:
+		return d, errorf(TooLarge, fmt.Sprintf("Too many mentions (max %d)", maxMentionedIn))
 	}
 	if d.RoomID == "" {
 		d.RoomID = Lobby
@@ -71,19 +95,35 @@ func (c *Chat) clean(d Draft) (Draft, error) {
 	return d, nil
 }
 
-// HistoryQuery selects a page of a room's log: the newest messages before BeforeSeq, or the oldest after AfterSeq. With neither
-// it is the newest page.
+func (c *Chat) cleanText(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	switch {
+	case text == "":
+		return "", errorf(Invalid, "Message is empty")
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		return "", errorf(Invalid, "Message is not valid text")
+	case utf8.RuneCountInString(text) > c.limits.MessageChars:
+		return "", errorf(TooLarge, fmt.Sprintf("Message too long (max %d characters)", c.limits.MessageChars))
+	}
+	return text, nil
+}
+
+// HistoryQuery selects a page of a room's messages: the newest before BeforeSeq, the oldest after AfterSeq, or those around
+// AroundSeq. With none of them it is the newest page.
 type HistoryQuery struct {
 	RoomID    string
 	BeforeSeq int64
 	AfterSeq  *int64
+	AroundSeq int64
 	Limit     int // default 40, at most 300
 }
 
 // HistoryPage is a page of messages, oldest first.
 type HistoryPage struct {
 	Messages []Message
-	HasMore  bool // in the direction of the query
+	HasMore  bool  // in the direction of the query; of one around a message, towards newer ones
+	Head     int64 // the room's last seq when the page was read: events after it are news
+	Epoch    string
 }
 
 // The sizes of a page.
@@ -91,11 +131,6 @@ const (
 	DefaultPage = 40
 	MaxPage     = 300
 )
-
-const selectMessages = `SELECT m.id, m.room_id, m.seq, m.sender_id, u.name, m.client_id, m.text, m.created_at
-	FROM messages m JOIN users u ON u.id = m.sender_id
-	JOIN memberships mb ON mb.room_id = m.room_id AND mb.user_id = $1 AND mb.left_seq IS NULL AND m.seq > mb.joined_seq
-	WHERE m.room_id = $2 AND `
 
 // History returns a page of what the actor may read.
 func (c *Chat) History(ctx context.Context, a Actor, q HistoryQuery) (HistoryPage, error) {
@@ -106,46 +141,59 @@ func (c *Chat) History(ctx context.Context, a Actor, q HistoryQuery) (HistoryPag
 		q.Limit = DefaultPage
 	}
 	q.Limit = min(q.Limit, MaxPage)
-	member, err := isMember(ctx, c.db.Read(), q.RoomID, a.UserID)
+	acc, err := c.reader(ctx, a, q.RoomID)
 	if err != nil {
-		return HistoryPage{}, unavailable(err)
+		return HistoryPage{}, err
 	}
-	if !member {
-		return HistoryPage{}, errNotMember()
+	page := HistoryPage{Head: acc.LastSeq, Epoch: acc.Epoch}
+	switch {
+	case q.AroundSeq > 0:
+		var older []Message
+		if older, _, err = c.messages(ctx, acc, before, q.AroundSeq, q.Limit/2); err == nil {
+			page.Messages, page.HasMore, err = c.messages(ctx, acc, after, q.AroundSeq-1, q.Limit-len(older))
+			page.Messages = append(older, page.Messages...)
+		}
+	case q.AfterSeq != nil:
+		page.Messages, page.HasMore, err = c.messages(ctx, acc, after, *q.AfterSeq, q.Limit)
+	case q.BeforeSeq > 0:
+		page.Messages, page.HasMore, err = c.messages(ctx, acc, before, q.BeforeSeq, q.Limit)
+	default:
+		page.Messages, page.HasMore, err = c.messages(ctx, acc, before, 1<<62, q.Limit)
 	}
-	text, edge := selectMessages+`m.seq < $3 ORDER BY m.seq DESC LIMIT $4`, q.BeforeSeq
-	if q.AfterSeq != nil {
-		text, edge = selectMessages+`m.seq > $3 ORDER BY m.seq LIMIT $4`, *q.AfterSeq
-	} else if edge <= 0 {
-		edge = 1<<63 - 1
-	}
-	messages, err := c.queryMessages(ctx, text, a.UserID, q.RoomID, edge, q.Limit+1)
 	if err != nil {
-		return HistoryPage{}, unavailable(err)
-	}
-	page := HistoryPage{HasMore: len(messages) > q.Limit}
-	page.Messages = messages[:min(len(messages), q.Limit)]
-	if q.AfterSeq == nil {
-		slices.Reverse(page.Messages)
+		return HistoryPage{}, unreadable(err)
 	}
 	return page, nil
 }
 
-func (c *Chat) queryMessages(ctx context.Context, text string, args ...any) ([]Message, error) {
-	rows, err := c.db.Read().QueryContext(ctx, text, args...)
+// The directions of a page. The reader's membership is in the query, not only before it.
+const (
+	readable = `JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1 AND m.left_seq IS NULL AND l.seq > m.from_seq
+	WHERE l.room_id = $2 AND l.kind = 'message' `
+	before = selectEntries + readable + `AND l.seq < $3 ORDER BY l.seq DESC LIMIT $4`
+	after  = selectEntries + readable + `AND l.seq > $3 ORDER BY l.seq LIMIT $4`
+)
+
+// messages reads one page, oldest first, and whether there are more beyond it.
+func (c *Chat) messages(ctx context.Context, acc access, text string, edge int64, limit int) ([]Message, bool, error) {
+	if limit <= 0 {
+		return nil, false, nil
+	}
+	entries, err := queryEntries(ctx, c.db, text, acc.UserID, acc.RoomID, edge, limit+1)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	defer func() { _ = rows.Close() }()
-	messages := []Message{}
-	for rows.Next() {
-		var m Message
-		var created int64
-		if err := rows.Scan(&m.ID, &m.RoomID, &m.Seq, &m.SenderID, &m.SenderName, &m.ClientID, &m.Text, &created); err != nil {
-			return nil, err
-		}
-		m.CreatedAt = fromMicros(created)
-		messages = append(messages, m)
+	more := len(entries) > limit
+	entries = entries[:min(len(entries), limit)]
+	if text == before {
+		slices.Reverse(entries)
 	}
-	return messages, rows.Err()
+	if err := complete(ctx, c.db, acc.RoomID, entries); err != nil {
+		return nil, false, err
+	}
+	out := make([]Message, len(entries))
+	for i := range entries {
+		out[i] = *entries[i].Message
+	}
+	return out, more, nil
 }

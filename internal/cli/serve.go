@@ -66,17 +66,23 @@ type program struct {
 func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, error) {
 	p := &program{config: c, log: telemetry.NewLog(stderr, c.LogLevel, c.LogFormat), metrics: telemetry.NewMetrics()}
 	var err error
-	if p.db, err = db.Open(ctx, c.Data); err != nil {
+	if p.db, err = openDatabase(ctx, c); err != nil {
 		return nil, err
 	}
-	p.door = live.New(p.doorOptions())
+	passwords, err := auth.NewPasswords()
+	if err != nil {
+		return nil, errors.Join(err, p.db.Close())
+	}
+	sessions := &auth.Sessions{DB: p.db, Now: time.Now, Ended: func(e chat.Ended) { p.door.Deliver(chat.Event{Ended: &e}) }}
+	p.door = live.New(p.doorOptions(sessions))
 	p.chat, err = chat.New(ctx, chat.Options{
-		DB: p.db, Limits: chat.Limits{MessageChars: c.MessageMaxChars}, Publish: p.door.Deliver, Committed: p.metrics.Committed,
+		DB: p.db, Publish: p.door.Deliver, Committed: p.metrics.Committed,
+		Limits: chat.Limits{MessageChars: c.MessageMaxChars, SignUp: chat.SignUp(c.SignUp), InviteRole: chat.Role(c.InviteRole)},
 	})
 	if err != nil {
 		return nil, errors.Join(err, p.db.Close())
 	}
-	p.door.SetChat(p.chat)
+	p.door.SetChat(p.chat, &auth.Accounts{Chat: p.chat, Sessions: sessions, Passwords: passwords})
 	p.metrics.Gauge("parley_connections", "Connections now.", func() float64 { return float64(p.door.Connections()) })
 	p.metrics.Gauge("parley_people_online", "People here now.", func() float64 { return float64(p.door.Online()) })
 	p.metrics.Gauge("parley_outbound_bytes", "Bytes that wait for slow clients.", func() float64 { return float64(p.door.Outbound()) })
@@ -84,6 +90,7 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 		Handler: api.New(api.Options{
 			Socket: p.door, Metrics: p.metrics.Handler(), Page: web.Dist(), Version: Version,
 			Connections: p.door.Connections, Online: p.door.Online, Ready: p.ready,
+			Sessions: sessions, Chat: p.chat, Secure: api.Secure(c.Proxies()),
 		}),
 		ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn), // a panic, or no file descriptor left to accept with
@@ -91,10 +98,15 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 	return p, nil
 }
 
-func (p *program) doorOptions() live.Options {
+// openDatabase opens what the settings name.
+func openDatabase(ctx context.Context, c config.Config) (*db.DB, error) {
+	return db.Open(ctx, db.Options{URL: c.DatabaseURL, Dir: c.Data, MaxConns: c.DatabaseConns})
+}
+
+func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 	c := p.config
 	o := live.Options{
-		Sessions: &auth.Sessions{DB: p.db, Now: time.Now}, Log: p.log, ClientFiles: web.SocketIOClient(),
+		Sessions: sessions, Guests: c.Guests, Log: p.log, ClientFiles: web.SocketIOClient(),
 		LeaveGrace: c.LeaveGrace, JoinTimeout: c.JoinTimeout, ClientIP: api.ClientIP(c.Proxies()),
 		Engine: engineio.Options{
 			PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout, MaxPayload: int64(c.MaxPayload),
@@ -104,7 +116,7 @@ func (p *program) doorOptions() live.Options {
 		Admission: live.Admission{AllowedOrigins: c.AllowedOrigins, PerIP: c.ConnsPerIP},
 		Metrics: live.Metrics{
 			Event: p.metrics.Event, Refused: p.metrics.Refused, Closed: p.metrics.Closed, Opened: p.metrics.Opened,
-			FellBehind: p.metrics.FellBehind, RateLimited: p.metrics.RateLimited,
+			FellBehind: p.metrics.FellBehind, RateLimited: p.metrics.RateLimited, Message: p.metrics.Message,
 		},
 	}
 	if len(c.AllowedOrigins) > 0 {
@@ -112,8 +124,9 @@ func (p *program) doorOptions() live.Options {
 	}
 	if c.RateLimit.Count > 0 {
 		o.Rates = live.Rates{
-			Messages: live.Rate{Count: c.RateLimit.Count, Per: c.RateLimit.Per, Burst: c.RateLimit.Count},
-			Events:   live.Rate{Count: c.EventsPerMinute, Per: time.Minute, Burst: 50},
+			Messages:  live.Rate{Count: c.RateLimit.Count, Per: c.RateLimit.Per, Burst: c.RateLimit.Count},
+			Events:    live.Rate{Count: c.EventsPerMinute, Per: time.Minute, Burst: 50},
+			Creations: rateOf(c.CreationLimit, c.CreationLimit.Count), SignIns: rateOf(c.SignInLimit, signInBurst), Account: rateOf(c.AccountLimit, signInBurst),
 		}
 		o.Admission.PerIPRate, o.Admission.PerIPBurst = float64(c.ConnRatePerIP), 5*c.ConnRatePerIP
 		o.Admission.Handshakes = float64(c.Handshakes)
@@ -121,6 +134,13 @@ func (p *program) doorOptions() live.Options {
 		o.Admission.PerIP = 0
 	}
 	return o
+}
+
+// signInBurst is how many attempts to sign in may come at once.
+const signInBurst = 5
+
+func rateOf(r config.Rate, burst int) live.Rate {
+	return live.Rate{Count: r.Count, Per: r.Per, Burst: burst}
 }
 
 func (p *program) ready(ctx context.Context) error {
@@ -147,7 +167,8 @@ func (p *program) run(ctx context.Context, stop func(), listening func(net.Addr)
 	}
 	served := make(chan error, 1)
 	go func() { served <- p.http.Serve(ln) }()
-	p.log.Info("parley is serving", "url", displayURL(ln.Addr()), "version", Version, "data", p.config.Data, "go", runtime.Version())
+	p.log.Info("parley is serving", "url", displayURL(ln.Addr()), "version", Version, "database", string(p.db.Dialect),
+		"data", p.config.Data, "go", runtime.Version())
 	if listening != nil {
 		listening(ln.Addr())
 	}

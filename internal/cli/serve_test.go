@@ -593,13 +593,13 @@ func TestDrain(t *testing.T) {
 	for _, p := range people {
 		p.heard("server-restarting", "retryAfter")
 	}
-	d, err := db.Open(t.Context(), dir)
+	d, err := db.Open(t.Context(), db.Options{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = d.Close() }()
 	var stored int
-	if err := d.Read().QueryRowContext(t.Context(), "SELECT count(*) FROM messages").Scan(&stored); err != nil {
+	if err := d.QueryRow(t.Context(), "SELECT count(*) FROM log WHERE kind = 'message'").Scan(&stored); err != nil {
 		t.Fatal(err)
 	}
 	if len(acked) == 0 || len(acked) != stored {

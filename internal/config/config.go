@@ -23,11 +23,20 @@ type Config struct {
 	Port           int      `env:"PORT" default:"3000" help:"Port to listen on; 0 takes a free one."`
 	Host           string   `env:"PARLEY_HOST" default:"" help:"Address to listen on; empty is all."`
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS" name:"allowed-origins" help:"Origins of other sites' pages that may connect (comma list, * is any). Unset: only this server's own pages, and clients that are no pages."`
-	Data           string   `env:"PARLEY_DATA" default:"./data" help:"Folder of the database."`
+	DatabaseURL    string   `env:"DATABASE_URL" name:"database-url" default:"" help:"Database: postgres://user:password@host/name, or sqlite:FILE. Unset: an SQLite file in PARLEY_DATA."`
+	DatabaseConns  int      `env:"PARLEY_DATABASE_CONNECTIONS" name:"database-connections" default:"16" help:"Connections to Postgres at most."`
+	Data           string   `env:"PARLEY_DATA" default:"./data" help:"Folder of the embedded database."`
+
+	Guests     bool   `env:"PARLEY_GUESTS" default:"true" negatable:"" help:"Whether people may chat without an account, under a nickname."`
+	SignUp     string `env:"PARLEY_SIGN_UP" name:"sign-up" default:"open" enum:"open,invite,closed" help:"Who may make an account: everybody (open), who has an invitation (invite), nobody (closed). The first account is the owner's."`
+	InviteRole string `env:"PARLEY_INVITE_ROLE" name:"invite-role" default:"member" enum:"member,moderator,admin,owner" help:"Least role of those who may invite people to the server."`
 
 	RateLimit       Rate          `env:"PARLEY_RATE_LIMIT" default:"30/m" help:"Messages per sender, as 30/m or 5/s; off lifts every rate limit, for load tests."`
 	MessageMaxChars int           `env:"PARLEY_MESSAGE_MAX_CHARS" default:"4000" help:"Characters of a message; a longer one is refused."`
 	MaxPayload      Size          `env:"PARLEY_MAX_PAYLOAD" default:"64KiB" help:"Bytes a client may send at once."`
+	CreationLimit   Rate          `env:"PARLEY_CREATION_LIMIT" default:"30/m" help:"What a person may make or change besides messages: rooms, memberships, invitations, the profile."`
+	SignInLimit     Rate          `env:"PARLEY_SIGN_IN_LIMIT" default:"6/m" help:"Attempts to sign in, sign up or use an invitation, per address; 5 of them at once."`
+	AccountLimit    Rate          `env:"PARLEY_ACCOUNT_LIMIT" default:"11/h" help:"Attempts of one address at one account; 5 of them at once."`
 	EventsPerMinute int           `env:"PARLEY_EVENTS_PER_MINUTE" default:"120" help:"Events of one connection per minute, 50 of them at once."`
 	ConnsPerIP      int           `env:"PARLEY_CONNECTIONS_PER_IP" name:"connections-per-ip" default:"200" help:"Connections of one address; 0 is no limit."`
 	ConnRatePerIP   int           `env:"PARLEY_CONNECTION_RATE_PER_IP" name:"connection-rate-per-ip" default:"10" help:"New connections of one address per second, five times as many at once; 0 is no limit."`

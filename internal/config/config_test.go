@@ -104,7 +104,8 @@ func TestREADMEListsEverySetting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := strings.Count(string(readme), "\n| `PARLEY_") + strings.Count(string(readme), "\n| `PORT`") + strings.Count(string(readme), "\n| `ALLOWED_ORIGINS`")
+	rows := strings.Count(string(readme), "\n| `PARLEY_") + strings.Count(string(readme), "\n| `PORT`") + strings.Count(string(readme), "\n| `ALLOWED_ORIGINS`") +
+		strings.Count(string(readme), "\n| `DATABASE_URL`")
 	fields := reflect.TypeFor[Config]()
 	settings := 0
 	for i := range fields.NumField() {

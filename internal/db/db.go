@@ -5,100 +5,103 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// minSQLite is the first version whose WAL reset cannot corrupt a database.
-const minSQLite = "3.51.3"
+// Options says which database to open.
+type Options struct {
+	// URL is postgres://… or sqlite:FILE. Empty is the file parley.db below Dir.
+	URL string
+	// Dir is the folder of the embedded database.
+	Dir string
+	// MaxConns bounds the connections to Postgres; default 16.
+	MaxConns int
+}
 
 // DB is an open database with a current schema.
 type DB struct {
-	write *sql.DB
-	read  *sql.DB
+	Dialect Dialect
+	write   *sql.DB
+	read    *sql.DB
+	writes  *statements
+	reads   *statements
+	file    string // of SQLite
+	closing func() // releases what the pools stand on; may be nil
 }
 
-// Open opens, or creates, the SQLite database below dir, and migrates it.
-func Open(ctx context.Context, dir string) (*DB, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("db: %w", err)
-	}
-	file := filepath.Join(dir, "parley.db")
-	d := &DB{}
-	var err error
-	if d.write, err = openSQLite(file, 1, "_txlock=immediate"); err != nil {
+// Open opens a database, creates it if it is a file that does not exist, and migrates it.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	d, err := open(ctx, o)
+	if err != nil {
 		return nil, err
 	}
-	if d.read, err = openSQLite(file, max(4, 2*runtime.NumCPU()), "_pragma=query_only(1)"); err != nil {
-		return nil, errors.Join(err, d.write.Close())
+	d.writes, d.reads = newStatements(d.write), newStatements(d.read)
+	if err := d.Dialect.assertDurable(ctx, d.write); err != nil {
+		return nil, errors.Join(err, d.Close())
 	}
-	if err := d.prepare(ctx); err != nil {
+	if err := migrate(ctx, d); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-func openSQLite(file string, conns int, extra string) (*sql.DB, error) {
-	// synchronous=FULL: with NORMAL a power failure may lose commits that were acknowledged.
-	dsn := "file:" + (&url.URL{Path: file}).EscapedPath() + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
-		"&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)&_pragma=temp_store(2)&" + extra
-	pool, err := sql.Open("sqlite", dsn)
-	if err != nil {
-		return nil, fmt.Errorf("db: %w", err)
+func open(ctx context.Context, o Options) (*DB, error) {
+	switch scheme, rest, _ := strings.Cut(o.URL, ":"); {
+	case o.URL == "":
+		return openSQLite(o.Dir, "")
+	case scheme == "sqlite":
+		return openSQLite("", strings.TrimPrefix(rest, "//"))
+	case scheme == "postgres" || scheme == "postgresql":
+		return openPostgres(ctx, o.URL, o.MaxConns)
 	}
-	pool.SetMaxOpenConns(conns)
-	pool.SetMaxIdleConns(conns)
-	return pool, nil
-}
-
-func (d *DB) prepare(ctx context.Context) error {
-	var version, mode string
-	var sync int
-	if err := d.write.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
-		return fmt.Errorf("db: %w", err)
-	}
-	if olderThan(version, minSQLite) {
-		return fmt.Errorf("db: SQLite %s can corrupt its log; %s is needed", version, minSQLite)
-	}
-	if err := d.write.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
-		return fmt.Errorf("db: %w", err)
-	}
-	if err := d.write.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&sync); err != nil {
-		return fmt.Errorf("db: %w", err)
-	}
-	if mode != "wal" || sync != 2 {
-		return fmt.Errorf("db: journal_mode %s, synchronous %d: durability needs wal and 2 (is the file system a network's?)", mode, sync)
-	}
-	return migrate(ctx, d.write)
-}
-
-func olderThan(version, than string) bool {
-	var a, b [3]int
-	_, _ = fmt.Sscanf(version, "%d.%d.%d", &a[0], &a[1], &a[2]) // what is missing counts as 0
-	_, _ = fmt.Sscanf(than, "%d.%d.%d", &b[0], &b[1], &b[2])
-	for i := range a {
-		if a[i] != b[i] {
-			return a[i] < b[i]
-		}
-	}
-	return false
+	return nil, errors.New("db: the database's URL must begin with postgres:// or sqlite:")
 }
 
 // Close closes the database.
-func (d *DB) Close() error { return errors.Join(d.read.Close(), d.write.Close()) }
+func (d *DB) Close() error {
+	errs := []error{d.writes.close(), d.reads.close()}
+	if d.read != d.write {
+		errs = append(errs, d.read.Close())
+	}
+	errs = append(errs, d.write.Close())
+	if d.closing != nil {
+		d.closing()
+	}
+	return errors.Join(errs...)
+}
 
-// Read is the pool for queries outside transactions.
-func (d *DB) Read() *sql.DB { return d.read }
+// Pool is the pool of connections that may write, for what works on the database as a whole.
+func (d *DB) Pool() *sql.DB { return d.write }
+
+// File is the path of SQLite's file, empty for Postgres.
+func (d *DB) File() string { return d.file }
+
+// Query runs a query outside of a transaction.
+func (d *DB) Query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if s := d.reads.prepare(ctx, text); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
+	return d.read.QueryContext(ctx, text, args...)
+}
+
+// QueryRow runs a query of one row outside of a transaction.
+func (d *DB) QueryRow(ctx context.Context, text string, args ...any) *sql.Row {
+	if s := d.reads.prepare(ctx, text); s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
+	return d.read.QueryRowContext(ctx, text, args...)
+}
 
 // Ping reports whether the database answers.
 func (d *DB) Ping(ctx context.Context) error {
 	var one int
-	return d.read.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+	return d.QueryRow(ctx, "SELECT 1").Scan(&one)
+}
+
+// Querier is what reads: a [DB] or a [Tx].
+type Querier interface {
+	Query(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, text string, args ...any) *sql.Row
 }
 
 // CommitError is an error of the commit itself: whether the transaction took effect is not known.
@@ -110,23 +113,34 @@ func (e *CommitError) Error() string { return "db: commit: " + e.Err.Error() }
 // Unwrap returns the driver's error.
 func (e *CommitError) Unwrap() error { return e.Err }
 
-// Tx runs fn in a writing transaction, which is rolled back when fn fails. A [*CommitError] means that the outcome is unknown.
-func (d *DB) Tx(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := d.write.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	if err := fn(tx); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return &CommitError{err}
-	}
-	return nil
-}
+// IsNotFound reports whether a query of one row found none.
+func IsNotFound(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 // IsFull reports whether an error says that the disk is full.
 func IsFull(err error) bool {
-	return err != nil && (strings.Contains(err.Error(), "disk is full") || strings.Contains(err.Error(), "SQLITE_FULL"))
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return strings.Contains(text, "disk is full") || strings.Contains(text, "SQLITE_FULL") || strings.Contains(text, "SQLSTATE 53100")
+}
+
+// Scan reads all rows of a query with scan, which is called once a row.
+func Scan[T any](rows *sql.Rows, err error, scan func(*sql.Rows, *T) error) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }() // rows.Err tells what went wrong
+	out := []T{}
+	for rows.Next() {
+		var v T
+		if err := scan(rows, &v); err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("db: rows: %w", err)
+	}
+	return out, nil
 }

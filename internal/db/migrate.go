@@ -2,24 +2,33 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate applies what the schema lacks. Migrations only add; what a released version reads is removed a version later.
-func migrate(ctx context.Context, pool *sql.DB) error {
+// migrate applies what the schema lacks. Migrations only add; what a released version reads is removed a version later, so that
+// two versions can run side by side.
+func migrate(ctx context.Context, d *DB) error {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, pool, files)
+	options := []goose.ProviderOption{goose.WithGoMigrations(goose.NewGoMigration(3, &goose.GoFunc{RunTx: d.Dialect.createSearch}, nil))}
+	if d.Dialect == Postgres { // nodes that start together wait for the first
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return fmt.Errorf("db: migrations: %w", err)
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	p, err := goose.NewProvider(d.Dialect.goose(), d.write, files, options...)
 	if err != nil {
 		return fmt.Errorf("db: migrations: %w", err)
 	}

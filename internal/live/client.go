@@ -14,9 +14,13 @@ type client struct {
 	socket *socketio.Socket
 	events *rate.Limiter
 	actor  atomic.Pointer[chat.Actor] // nil before user-join
+	idle   atomic.Bool                // its person is not looking
 }
 
 func (c *client) person() *chat.Actor { return c.actor.Load() }
+
+// address is whose limits the connection counts against.
+func (c *client) address() string { return c.socket.Session().Handshake().Header().Get(ipHeader) }
 
 // clientOf finds the client of a socket, which connected has put there.
 func clientOf(s *socketio.Socket) *client { return s.Data().(*client) }
@@ -36,3 +40,13 @@ func (d *Door) disconnected(s *socketio.Socket) {
 // roomOf is the Socket.IO room that a room's events go to, userRoom the one of all of a person's connections.
 func roomOf(roomID string) string   { return "room:" + roomID }
 func userRoom(userID string) string { return "user:" + userID }
+
+// clientsOf are the connections of a person on this node.
+func (d *Door) clientsOf(userID string) []*client {
+	sockets := d.io.Adapter().LocalSockets(targetRoom(userRoom(userID)))
+	out := make([]*client, len(sockets))
+	for i, s := range sockets {
+		out[i] = clientOf(s)
+	}
+	return out
+}

@@ -20,6 +20,8 @@ import (
 type Options struct {
 	Chat        *chat.Chat
 	Sessions    *auth.Sessions
+	Accounts    *auth.Accounts
+	Guests      bool // whether people without an account are admitted
 	Log         *slog.Logger
 	Engine      engineio.Options // its AllowRequest and Trace are the door's own
 	ClientFiles fs.FS            // of the browser's client library
@@ -37,7 +39,7 @@ type Metrics struct {
 	Event       func(name string, took time.Duration, code string) // code is empty for success
 	Refused     func(reason string)
 	Closed      func(reason string)
-	Delivered   func(receivers int)
+	Message     func() // a message was committed
 	Opened      func()
 	FellBehind  func()
 	RateLimited func(event string)
@@ -49,7 +51,7 @@ type Door struct {
 	io       *socketio.Server
 	guard    *guard
 	people   *people
-	limits   *senderLimits
+	limits   *limits
 	typing   typists
 	draining atomic.Bool
 }
@@ -62,7 +64,7 @@ func New(o Options) *Door {
 	}
 	d.guard = newGuard(o.Admission, d.o.ClientIP)
 	d.people = newPeople(o.LeaveGrace, d.announceLeft)
-	d.limits = newSenderLimits(o.Rates.Messages)
+	d.limits = newLimits(o.Rates)
 	engine := o.Engine
 	engine.AllowRequest = d.allow
 	engine.Trace = d.engineTrace()
@@ -77,7 +79,7 @@ func New(o Options) *Door {
 }
 
 // SetChat gives the door what it stands before.
-func (d *Door) SetChat(c *chat.Chat) { d.o.Chat = c }
+func (d *Door) SetChat(c *chat.Chat, accounts *auth.Accounts) { d.o.Chat, d.o.Accounts = c, accounts }
 
 // ServeHTTP answers below /socket.io.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.io.ServeHTTP(w, r) }
@@ -90,16 +92,6 @@ func (d *Door) Online() int { return d.people.count() }
 
 // Outbound is the number of bytes that wait for slow clients.
 func (d *Door) Outbound() int64 { return d.io.Engine().Outbound() }
-
-// Deliver sends what was committed to those who may see it.
-func (d *Door) Deliver(e chat.Event) {
-	switch {
-	case e.Message != nil:
-		d.deliverMessage(e.Message)
-	case e.Renamed != nil:
-		d.deliverRenamed(e.Renamed)
-	}
-}
 
 // drainBatches is in how many steps a draining server lets its clients go, so that they do not all come back at once.
 const drainBatches = 20

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"reflect"
 	"time"
 
 	"parley/internal/chat"
@@ -16,32 +17,81 @@ const requestTimeout = 15 * time.Second
 
 // event is a row of the registry: an event that clients may send.
 type event struct {
-	name   string
-	joined bool // only after user-join
-	handle func(d *Door, c *client, raw []byte) (any, error)
+	name    string
+	who     chat.Role // the least role that may call it; anybody, before joining too, when empty
+	cost    cost      // the limit it counts against, besides the connection's
+	in, out reflect.Type
+	handle  func(d *Door, c *client, raw []byte) (any, error)
 }
 
-// events is the registry: every event of the contract, in PROTOCOL.md's order.
-var events = []event{
-	{"user-join", false, decoded((*Door).userJoin)},
-	{"chat-message", true, decoded((*Door).chatMessage)},
-	{"typing-indicator", true, decoded((*Door).typingIndicator)},
-	{"room-history", true, decoded((*Door).roomHistory)},
-	{"who-is-here", true, decoded((*Door).whoIsHere)},
-}
+// anybody may call an event before they have joined.
+const anybody chat.Role = ""
 
-// decoded adapts a handler of a typed payload.
-func decoded[T any](fn func(*Door, *client, T) (any, error)) func(*Door, *client, []byte) (any, error) {
-	return func(d *Door, c *client, raw []byte) (any, error) {
-		var in T
-		if len(raw) == 0 || raw[0] != '{' {
-			return nil, &chat.Error{Kind: chat.Invalid, Message: "Invalid payload: an object is expected"}
-		}
-		if err := json.Unmarshal(raw, &in); err != nil {
-			return nil, shapeError(in, err)
-		}
-		return fn(d, c, in)
+// row makes a row of the registry from a handler of a typed payload.
+func row[In, Out any](name string, who chat.Role, cost cost, fn func(*Door, context.Context, *client, In) (Out, error)) event {
+	return event{
+		name: name, who: who, cost: cost, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
+		handle: func(d *Door, c *client, raw []byte) (any, error) {
+			var in In
+			if len(raw) == 0 || raw[0] != '{' {
+				return nil, &chat.Error{Kind: chat.Invalid, Message: "Invalid payload: an object is expected"}
+			}
+			if err := json.Unmarshal(raw, &in); err != nil {
+				return nil, shapeError(in, err)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+			defer cancel()
+			return fn(d, ctx, c, in)
+		},
 	}
+}
+
+// events is the registry: every event of the contract, in PROTOCOL.md's order. What is not here is refused.
+var events = []event{
+	row("user-join", anybody, free, (*Door).userJoin),
+	row("account-create", anybody, signIn, (*Door).accountCreate),
+	row("account-login", anybody, signIn, (*Door).accountLogin),
+	row("account-password", chat.Member, signIn, (*Door).accountPassword),
+	row("account-logout", chat.Guest, free, (*Door).accountLogout),
+	row("session-list", chat.Guest, free, (*Door).sessionList),
+	row("session-revoke", chat.Guest, free, (*Door).sessionRevoke),
+	row("profile-update", chat.Guest, creation, (*Door).profileUpdate),
+	row("person-get", chat.Guest, free, (*Door).personGet),
+	row("people-list", chat.Guest, free, (*Door).peopleList),
+	row("people-sync", chat.Guest, free, (*Door).peopleSync),
+	row("person-role", chat.Admin, free, (*Door).personRole),
+	row("person-deactivate", chat.Moderator, free, (*Door).personDeactivate),
+	row("who-is-here", chat.Guest, free, (*Door).whoIsHere),
+	row("presence-active", chat.Guest, free, (*Door).presenceActive),
+	row("invite-create", chat.Member, creation, (*Door).inviteCreate),
+	row("invite-list", chat.Member, free, (*Door).inviteList),
+	row("invite-revoke", chat.Member, free, (*Door).inviteRevoke),
+	row("invite-info", anybody, signIn, (*Door).inviteInfo),
+	row("invite-join", chat.Guest, signIn, (*Door).inviteJoin),
+	row("room-create", chat.Member, creation, (*Door).roomCreate),
+	row("room-update", chat.Guest, creation, (*Door).roomUpdate),
+	row("room-list", chat.Guest, free, (*Door).roomList),
+	row("room-get", chat.Guest, free, (*Door).roomGet),
+	row("room-directory", chat.Guest, free, (*Door).roomDirectory),
+	row("room-join", chat.Guest, creation, (*Door).roomJoin),
+	row("room-leave", chat.Guest, creation, (*Door).roomLeave),
+	row("room-sync", chat.Guest, free, (*Door).roomSync),
+	row("room-history", chat.Guest, free, (*Door).roomHistory),
+	row("room-read", chat.Guest, free, (*Door).roomRead),
+	row("room-delivered", chat.Guest, free, (*Door).roomDelivered),
+	row("room-receipts", chat.Guest, free, (*Door).roomReceipts),
+	row("direct-open", chat.Guest, creation, (*Door).directOpen),
+	row("member-list", chat.Guest, free, (*Door).memberList),
+	row("member-add", chat.Member, creation, (*Door).memberAdd),
+	row("member-kick", chat.Guest, creation, (*Door).memberKick),
+	row("member-unban", chat.Guest, free, (*Door).memberUnban),
+	row("member-role", chat.Guest, free, (*Door).memberRole),
+	row("chat-message", chat.Guest, message, (*Door).chatMessage),
+	row("message-edit", chat.Guest, message, (*Door).messageEdit),
+	row("message-delete", chat.Guest, message, (*Door).messageDelete),
+	row("message-react", chat.Guest, free, (*Door).messageReact),
+	row("message-revisions", chat.Guest, free, (*Door).messageRevisions),
+	row("typing-indicator", chat.Guest, free, (*Door).typingIndicator),
 }
 
 // shapeError says which field has the wrong type. A payload may know better words for it.
@@ -74,16 +124,26 @@ func (d *Door) register() {
 func (d *Door) serve(e event, s *socketio.Socket, in *socketio.Event) {
 	start := time.Now()
 	c := clientOf(s)
-	if wait, ok := take(c.events); !ok {
-		d.answer(c, e.name, in, nil, rateLimited(wait), start)
-		return
-	}
-	if e.joined && c.person() == nil {
-		d.answer(c, e.name, in, nil, errNotJoined, start)
-		return
-	}
-	out, err := e.handle(d, c, in.Raw(0))
+	out, err := d.admitted(e, c, in)
 	d.answer(c, e.name, in, out, err, start)
+}
+
+func (d *Door) admitted(e event, c *client, in *socketio.Event) (any, error) {
+	if wait, ok := take(c.events); !ok {
+		return nil, rateLimited(wait)
+	}
+	if e.who != anybody {
+		switch a := c.person(); {
+		case a == nil:
+			return nil, errNotJoined
+		case !a.Role.AtLeast(e.who):
+			return nil, &chat.Error{Kind: chat.Forbidden, Message: "Not allowed for " + string(a.Role) + "s"}
+		}
+	}
+	if wait, ok := d.limits.take(e.cost, c); !ok {
+		return nil, rateLimited(wait)
+	}
+	return e.handle(d, c, in.Raw(0))
 }
 
 var errNotJoined = &chat.Error{Kind: chat.Unauthenticated, Message: "Not properly connected"}
@@ -91,6 +151,13 @@ var errNotJoined = &chat.Error{Kind: chat.Unauthenticated, Message: "Not properl
 func rateLimited(wait time.Duration) *chat.Error {
 	return &chat.Error{Kind: chat.RateLimited, Message: "Rate limit exceeded", RetryAfter: wait}
 }
+
+// ok begins every answer to what was done.
+type ok struct {
+	Success bool `json:"success"`
+}
+
+var done = ok{true}
 
 // refusal is the answer to what was not done.
 type refusal struct {
@@ -120,8 +187,4 @@ func (d *Door) answer(c *client, name string, in *socketio.Event, out any, err e
 	if err := in.Ack(out); err != nil {
 		d.o.Log.Error("answer cannot be encoded", "event", name, "error", err)
 	}
-}
-
-func requestContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), requestTimeout)
 }

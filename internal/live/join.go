@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 
+	"parley/internal/auth"
 	"parley/internal/chat"
 )
 
@@ -19,125 +20,182 @@ type personHere struct {
 	Username string `json:"username"`
 }
 
+// joinReply answers whoever has become somebody.
 type joinReply struct {
-	Success  bool         `json:"success"`
-	UserID   string       `json:"userId"`
-	Token    string       `json:"token,omitempty"` // the same person's again after a reconnect, as the connection's auth
-	Username string       `json:"username"`
-	RoomID   string       `json:"roomId"`
-	Epoch    string       `json:"epoch"`
-	LastSeq  int64        `json:"lastSeq"`
-	Online   []personHere `json:"online"`
+	ok
+	UserID    string       `json:"userId"`
+	Token     string       `json:"token,omitempty"` // the same person's again after a reconnect, as the connection's auth
+	SessionID string       `json:"sessionId"`
+	Username  string       `json:"username"`
+	Login     string       `json:"login,omitempty"`
+	Role      chat.Role    `json:"role"`
+	RoomID    string       `json:"roomId"` // the lobby's
+	Epoch     string       `json:"epoch"`
+	LastSeq   int64        `json:"lastSeq"`
+	Online    []personHere `json:"online"`
+	Rooms     []wireMyRoom `json:"rooms"`
+	Directory int64        `json:"directory"` // version of what is known about people, for people-sync
 }
 
 // userJoin makes the connection a person's: the one its token belongs to, or a new guest. On a connection that has joined
 // already it changes the name.
-func (d *Door) userJoin(c *client, in joinRequest) (any, error) {
-	ctx, cancel := requestContext()
-	defer cancel()
+func (d *Door) userJoin(ctx context.Context, c *client, in joinRequest) (joinReply, error) {
 	actor, token, err := d.identify(ctx, c, in.Username)
 	if err != nil {
-		return nil, err
+		return joinReply{}, err
 	}
-	room, err := d.o.Chat.Room(ctx, actor, chat.Lobby)
+	return d.welcome(ctx, c, actor, token)
+}
+
+// welcome makes the connection the actor's and says what they find here.
+func (d *Door) welcome(ctx context.Context, c *client, a chat.Actor, token string) (joinReply, error) {
+	first := c.person() == nil
+	c.actor.Store(&a)
+	version, err := d.o.Chat.DirectoryVersion(ctx)
+	if err != nil {
+		return joinReply{}, d.stranger(c, first, err)
+	}
+	rooms, err := d.enterRooms(ctx, c, a)
+	if err != nil {
+		return joinReply{}, d.stranger(c, first, err)
+	}
+	u, err := d.o.Chat.User(ctx, a.UserID)
+	if err != nil {
+		return joinReply{}, d.stranger(c, first, err)
+	}
+	if first {
+		d.arrive(c, a, u)
+	}
+	out := joinReply{
+		ok: done, UserID: u.ID, Token: token, SessionID: a.SessionID, Username: u.Name, Login: u.Login, Role: u.Role, RoomID: chat.Lobby,
+		Online: d.people.list(), Rooms: d.toWireMyRooms(rooms), Directory: version,
+	}
+	for _, r := range rooms {
+		if r.ID == chat.Lobby {
+			out.Epoch, out.LastSeq = r.Epoch, r.LastSeq
+		}
+	}
+	return out, nil
+}
+
+// stranger makes the connection nobody's again: what was begun did not succeed.
+func (d *Door) stranger(c *client, first bool, err error) error {
+	if !first {
+		return err
+	}
+	if a := c.actor.Swap(nil); a != nil {
+		for _, room := range c.socket.Rooms() {
+			if room != c.socket.ID() {
+				c.socket.Leave(room)
+			}
+		}
+	}
+	return err
+}
+
+// enterRooms puts the connection into the rooms of its person. The person's own room comes first: from then on whatever puts them
+// out of a room, or into one, reaches this connection too. What happened between reading the list and entering is found by reading
+// it again.
+func (d *Door) enterRooms(ctx context.Context, c *client, a chat.Actor) ([]chat.MyRoom, error) {
+	c.socket.Join(userRoom(a.UserID))
+	before, err := d.o.Chat.RoomIDs(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	first := c.person() == nil
-	c.actor.Store(&actor)
-	if first {
-		d.enter(c, actor)
+	names := make([]string, len(before))
+	for i, id := range before {
+		names[i] = roomOf(id)
 	}
-	return joinReply{
-		Success: true, UserID: actor.UserID, Token: token, Username: actor.Name, RoomID: room.ID, Epoch: room.Epoch,
-		LastSeq: room.LastSeq, Online: d.people.list(),
-	}, nil
+	c.socket.Join(names...)
+	rooms, err := d.o.Chat.MyRooms(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	in := map[string]bool{}
+	for _, r := range rooms {
+		in[r.ID] = true
+	}
+	for _, id := range before {
+		if !in[id] {
+			c.socket.Leave(roomOf(id))
+		}
+	}
+	return rooms, nil
 }
 
 // identify finds out who the client is, and gives them the name they ask for.
 func (d *Door) identify(ctx context.Context, c *client, name string) (actor chat.Actor, token string, err error) {
 	if known := c.person(); known != nil {
-		return d.rename(ctx, *known, name)
+		actor, err = d.rename(ctx, *known, name)
+		return actor, "", err
 	}
-	var auth struct {
-		Token string `json:"token"`
-	}
-	if c.socket.Handshake().BindAuth(&auth) == nil && auth.Token != "" {
-		actor, err = d.o.Sessions.Authenticate(ctx, auth.Token)
+	if known, told := c.token(); known != "" {
+		actor, err = d.o.Sessions.Authenticate(ctx, known)
 		if err == nil {
-			actor, _, err = d.rename(ctx, actor, name)
-			return actor, auth.Token, err
+			if name != "" {
+				actor, err = d.rename(ctx, actor, name)
+			}
+			return actor, told, err
 		}
-		if chat.AsError(err).Kind != chat.Unauthenticated {
+		if chat.AsError(err).Kind != chat.Unauthenticated || name == "" {
 			return actor, "", err
 		}
+	}
+	if !d.o.Guests {
+		return actor, "", &chat.Error{Kind: chat.Unauthenticated, Message: "Guests are not admitted here: sign in"}
 	}
 	user, err := d.o.Chat.CreateGuest(ctx, name)
 	if err != nil {
 		return actor, "", err
 	}
-	token, session, err := d.o.Sessions.Issue(ctx, user.ID)
-	return chat.Actor{UserID: user.ID, Name: user.Name, SessionID: session}, token, err
+	token, session, err := d.o.Sessions.Issue(ctx, user.ID, c.device())
+	return chat.Actor{UserID: user.ID, Name: user.Name, Role: user.Role, SessionID: session}, token, err
 }
 
-func (d *Door) rename(ctx context.Context, a chat.Actor, name string) (chat.Actor, string, error) {
+// token is what the connection was made with: its auth's, or else its cookie's, which the page's scripts are not to learn.
+func (c *client) token() (token, told string) {
+	var given struct {
+		Token string `json:"token"`
+	}
+	if c.socket.Handshake().BindAuth(&given) == nil && given.Token != "" {
+		return given.Token, given.Token
+	}
+	return auth.CookieToken(c.socket.Session().Handshake().Header()), ""
+}
+
+func (d *Door) rename(ctx context.Context, a chat.Actor, name string) (chat.Actor, error) {
 	user, err := d.o.Chat.RenameUser(ctx, a, name)
 	if err != nil {
-		return a, "", err
+		return a, err
 	}
 	a.Name = user.Name
-	return a, "", nil
+	return a, nil
 }
 
-// enter puts the connection into its rooms and tells the others if the person was not here before. The rooms come first: from
-// then on nothing is missed that is not in the history either.
-func (d *Door) enter(c *client, a chat.Actor) {
-	c.socket.Join(roomOf(chat.Lobby), userRoom(a.UserID))
-	if d.people.connect(a, c) {
+// arrive counts the connection and tells the others if the person was not here before.
+func (d *Door) arrive(c *client, a chat.Actor, u chat.User) {
+	if d.people.connect(a, u.Presence, c) {
 		d.announce("user-joined", a, c.socket.ID())
+		d.tellPresence(a.UserID)
 	}
 	if !c.socket.Connected() { // it left while it was joining, and disconnected has seen nobody to take leave of
 		d.people.disconnect(a, c)
 	}
 }
 
+// comingOrGoing is the payload of user-joined and user-left.
+type comingOrGoing struct {
+	UserID   string `json:"userId"`
+	Username string `json:"username"`
+	Online   int    `json:"online"` // how many people are here
+}
+
 // announce tells everybody, but one socket, that a person came or went, and how many are here now.
 func (d *Door) announce(event string, a chat.Actor, except ...string) {
-	payload := encode(struct {
-		UserID   string `json:"userId"`
-		Username string `json:"username"`
-		Online   int    `json:"online"`
-	}{a.UserID, a.Name, d.people.count()})
-	d.emit(roomOf(chat.Lobby), except, event, payload)
+	d.emit(roomOf(chat.Lobby), except, event, encode(comingOrGoing{a.UserID, a.Name, d.people.count()}))
 }
 
-func (d *Door) announceLeft(a chat.Actor) { d.announce("user-left", a) }
-
-func (d *Door) deliverRenamed(u *chat.User) {
-	d.people.rename(u.ID, u.Name)
-	for _, s := range d.io.Adapter().LocalSockets(targetRoom(userRoom(u.ID))) {
-		if c := clientOf(s); c.person() != nil {
-			a := *c.person()
-			a.Name = u.Name
-			c.actor.Store(&a)
-		}
-	}
-	if d.people.here(u.ID) {
-		d.emit(roomOf(chat.Lobby), nil, "user-renamed", encode(personHere{u.ID, u.Name}))
-	}
-}
-
-type hereRequest struct {
-	RoomID string `json:"roomId"`
-}
-
-// whoIsHere lists the people who are here now.
-func (d *Door) whoIsHere(_ *client, in hereRequest) (any, error) {
-	if in.RoomID != "" && in.RoomID != chat.Lobby {
-		return nil, &chat.Error{Kind: chat.NotFound, Message: "No such room"}
-	}
-	return struct {
-		Success bool         `json:"success"`
-		Online  []personHere `json:"online"`
-	}{true, d.people.list()}, nil
+func (d *Door) announceLeft(a chat.Actor) {
+	d.announce("user-left", a)
+	d.tellPresence(a.UserID)
 }

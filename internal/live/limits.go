@@ -16,8 +16,11 @@ type Rate struct {
 
 // Rates are the limits of what clients may do.
 type Rates struct {
-	Messages Rate // of one sender, on all their connections
-	Events   Rate // of one connection
+	Messages  Rate // of one person, on all their connections: sending, editing, deleting
+	Events    Rate // of one connection
+	Creations Rate // of one person: making and changing rooms, joining, inviting
+	SignIns   Rate // of one address: whatever tries a password or a token
+	Account   Rate // of one address at one account
 }
 
 func (r Rate) limiter() *rate.Limiter {
@@ -37,40 +40,77 @@ func take(l *rate.Limiter) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
-// senderLimits are the message limits, which belong to people, not to connections.
-type senderLimits struct {
+// cost is which limit an event counts against, besides its connection's.
+type cost int
+
+const (
+	free cost = iota
+	message
+	creation
+	signIn
+)
+
+// limits are those that belong to people and addresses, not to connections.
+type limits struct {
+	messages, creations, signIns, accounts *keyedLimits
+}
+
+func newLimits(r Rates) *limits {
+	return &limits{newKeyedLimits(r.Messages), newKeyedLimits(r.Creations), newKeyedLimits(r.SignIns), newKeyedLimits(r.Account)}
+}
+
+func (l *limits) take(c cost, who *client) (time.Duration, bool) {
+	switch c {
+	case message:
+		return l.messages.take(who.person().UserID)
+	case creation:
+		return l.creations.take(who.person().UserID)
+	case signIn:
+		return l.signIns.take(who.address())
+	}
+	return 0, true
+}
+
+func (l *limits) close() {
+	for _, k := range []*keyedLimits{l.messages, l.creations, l.signIns, l.accounts} {
+		k.close()
+	}
+}
+
+// keyedLimits is a limit for each of many.
+type keyedLimits struct {
 	rate Rate
 	stop chan struct{}
 	once sync.Once
 
-	mu     sync.Mutex
-	byUser map[string]*rate.Limiter
+	mu sync.Mutex
+	of map[string]*rate.Limiter
 }
 
-func newSenderLimits(r Rate) *senderLimits {
-	l := &senderLimits{rate: r, stop: make(chan struct{}), byUser: map[string]*rate.Limiter{}}
+func newKeyedLimits(r Rate) *keyedLimits {
+	l := &keyedLimits{rate: r, stop: make(chan struct{}), of: map[string]*rate.Limiter{}}
 	if r.Count > 0 {
 		go l.sweepLoop()
 	}
 	return l
 }
 
-func (l *senderLimits) take(userID string) (time.Duration, bool) {
+func (l *keyedLimits) take(key string) (time.Duration, bool) {
 	if l.rate.Count == 0 {
 		return 0, true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	lim := l.byUser[userID]
+	lim := l.of[key]
 	if lim == nil {
 		lim = l.rate.limiter()
-		l.byUser[userID] = lim
+		l.of[key] = lim
 	}
 	return take(lim)
 }
 
 // sweepLoop forgets whoever has all their tokens back: a full limiter is like none.
-func (l *senderLimits) sweepLoop() {
+func (l *keyedLimits) sweepLoop() {
 	t := time.NewTicker(time.Minute)
 	defer t.Stop()
 	for {
@@ -83,14 +123,14 @@ func (l *senderLimits) sweepLoop() {
 	}
 }
 
-func (l *senderLimits) sweep() {
+func (l *keyedLimits) sweep() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for id, lim := range l.byUser {
+	for key, lim := range l.of {
 		if lim.Tokens() >= float64(lim.Burst()) {
-			delete(l.byUser, id)
+			delete(l.of, key)
 		}
 	}
 }
 
-func (l *senderLimits) close() { l.once.Do(func() { close(l.stop) }) }
+func (l *keyedLimits) close() { l.once.Do(func() { close(l.stop) }) }

@@ -1,88 +1,32 @@
 package live
 
 import (
-	"time"
+	"context"
 
 	"parley/internal/chat"
-	"parley/socketio"
 )
 
 // messageRequest is the payload of chat-message.
 type messageRequest struct {
-	Text     string `json:"text"`
-	RoomID   string `json:"roomId"`
-	ClientID string `json:"clientId"`
-}
-
-// wireMessage is a message as clients get it, live and in the history alike.
-type wireMessage struct {
-	ID        string `json:"id"`
-	Text      string `json:"text"`
-	Username  string `json:"username"`
-	UserID    string `json:"userId"`
-	Timestamp string `json:"timestamp"` // ISO 8601, UTC, milliseconds
-	RoomID    string `json:"roomId"`
-	Seq       int64  `json:"seq"`
-	ClientID  string `json:"clientId,omitempty"`
+	RoomID   string   `json:"roomId"`
+	ClientID string   `json:"clientId"`
+	Text     string   `json:"text"`
+	ReplyTo  string   `json:"replyTo"`  // id of a message of the room
+	Mentions []string `json:"mentions"` // ids of people, besides those that the text names
 }
 
 type messageReply struct {
-	Success   bool   `json:"success"`
+	ok
 	MessageID string `json:"messageId"`
 	RoomID    string `json:"roomId"`
 	Seq       int64  `json:"seq"`
 	Timestamp string `json:"timestamp"`
 }
 
-// timestampLayout is what JavaScript's toISOString gives.
-const timestampLayout = "2006-01-02T15:04:05.000Z"
-
-func timestamp(t time.Time) string { return t.UTC().Format(timestampLayout) }
-
-func toWire(m *chat.Message) wireMessage {
-	w := wireMessage{
-		ID: m.ID, Text: m.Text, Username: m.SenderName, UserID: m.SenderID, Timestamp: timestamp(m.CreatedAt),
-		RoomID: m.RoomID, Seq: m.Seq,
-	}
-	if m.ClientID != "" && m.ClientID[0] != '-' { // that one was made up here
-		w.ClientID = m.ClientID
-	}
-	return w
-}
-
 // chatMessage commits a message; the answer is its acknowledgement.
-func (d *Door) chatMessage(c *client, in messageRequest) (any, error) {
-	a := *c.person()
-	if wait, ok := d.limits.take(a.UserID); !ok {
-		return nil, rateLimited(wait)
-	}
-	ctx, cancel := requestContext()
-	defer cancel()
-	m, err := d.o.Chat.SendMessage(ctx, a, chat.Draft{RoomID: in.RoomID, ClientID: in.ClientID, Text: in.Text})
-	if err != nil {
-		return nil, err
-	}
-	return messageReply{Success: true, MessageID: m.ID, RoomID: m.RoomID, Seq: m.Seq, Timestamp: timestamp(m.CreatedAt)}, nil
-}
-
-func (d *Door) deliverMessage(m *chat.Message) {
-	d.emit(roomOf(m.RoomID), nil, "new-message", encode(toWire(m)))
-}
-
-func targetRoom(room string) socketio.Target { return socketio.Target{Rooms: []string{room}} }
-
-// emit sends an encoded payload to a room.
-func (d *Door) emit(room string, except []string, event string, payload socketio.RawJSON) {
-	if err := d.io.To(room).Except(except...).Emit(event, payload); err != nil {
-		d.o.Log.Error("broadcast failed", "event", event, "error", err)
-	}
-}
-
-// emitVolatile is emit for what may be lost: a client that is behind goes without.
-func (d *Door) emitVolatile(room, except, event string, payload socketio.RawJSON) {
-	if err := d.io.To(room).Except(except).Volatile().Emit(event, payload); err != nil {
-		d.o.Log.Error("broadcast failed", "event", event, "error", err)
-	}
+func (d *Door) chatMessage(ctx context.Context, c *client, in messageRequest) (messageReply, error) {
+	m, err := d.o.Chat.SendMessage(ctx, *c.person(), chat.Draft(in))
+	return messageReply{done, m.ID, m.RoomID, m.Seq, timestamp(m.CreatedAt)}, err
 }
 
 // historyRequest is the payload of room-history.
@@ -90,30 +34,92 @@ type historyRequest struct {
 	RoomID    string `json:"roomId"`
 	BeforeSeq int64  `json:"beforeSeq"`
 	AfterSeq  *int64 `json:"afterSeq"`
+	AroundSeq int64  `json:"aroundSeq"`
 	Limit     int    `json:"limit"`
 }
 
 type historyReply struct {
-	Success  bool          `json:"success"`
+	ok
 	RoomID   string        `json:"roomId"`
 	Messages []wireMessage `json:"messages"`
 	HasMore  bool          `json:"hasMore"`
+	LastSeq  int64         `json:"lastSeq"` // of the room's log when this was read
+	Epoch    string        `json:"epoch"`
 }
 
 // roomHistory returns a page of a room's messages, oldest first.
-func (d *Door) roomHistory(c *client, in historyRequest) (any, error) {
-	ctx, cancel := requestContext()
-	defer cancel()
+func (d *Door) roomHistory(ctx context.Context, c *client, in historyRequest) (historyReply, error) {
 	if in.RoomID == "" {
 		in.RoomID = chat.Lobby
 	}
 	page, err := d.o.Chat.History(ctx, *c.person(), chat.HistoryQuery(in))
-	if err != nil {
-		return nil, err
+	return historyReply{done, in.RoomID, toWires(page.Messages), page.HasMore, page.Head, page.Epoch}, err
+}
+
+type oneMessageReply struct {
+	ok
+	Message wireMessage `json:"message"`
+}
+
+type messageEditRequest struct {
+	RoomID    string `json:"roomId"`
+	MessageID string `json:"messageId"`
+	Text      string `json:"text"`
+}
+
+// messageEdit replaces the text of one's own message.
+func (d *Door) messageEdit(ctx context.Context, c *client, in messageEditRequest) (oneMessageReply, error) {
+	m, err := d.o.Chat.EditMessage(ctx, *c.person(), roomOrLobby(in.RoomID), in.MessageID, in.Text)
+	return oneMessageReply{done, toWire(&m)}, err
+}
+
+func roomOrLobby(id string) string {
+	if id == "" {
+		return chat.Lobby
 	}
-	out := historyReply{Success: true, RoomID: in.RoomID, HasMore: page.HasMore, Messages: make([]wireMessage, len(page.Messages))}
-	for i := range page.Messages {
-		out.Messages[i] = toWire(&page.Messages[i])
+	return id
+}
+
+type oneMessageRequest struct {
+	RoomID    string `json:"roomId"`
+	MessageID string `json:"messageId"`
+}
+
+// messageDelete takes a message's content away.
+func (d *Door) messageDelete(ctx context.Context, c *client, in oneMessageRequest) (oneMessageReply, error) {
+	m, err := d.o.Chat.DeleteMessage(ctx, *c.person(), roomOrLobby(in.RoomID), in.MessageID)
+	return oneMessageReply{done, toWire(&m)}, err
+}
+
+type messageReactRequest struct {
+	RoomID    string `json:"roomId"`
+	MessageID string `json:"messageId"`
+	Emoji     string `json:"emoji"`
+	On        *bool  `json:"on"` // default true; false takes it away
+}
+
+// messageReact puts an emoji under a message, or takes it away.
+func (d *Door) messageReact(ctx context.Context, c *client, in messageReactRequest) (oneMessageReply, error) {
+	m, err := d.o.Chat.React(ctx, *c.person(), roomOrLobby(in.RoomID), in.MessageID, in.Emoji, in.On == nil || *in.On)
+	return oneMessageReply{done, toWire(&m)}, err
+}
+
+type wireRevision struct {
+	Text      string `json:"text"`
+	Timestamp string `json:"timestamp"` // when it was written
+}
+
+type revisionsReply struct {
+	ok
+	Revisions []wireRevision `json:"revisions"`
+}
+
+// messageRevisions returns what a message said before its edits, oldest first.
+func (d *Door) messageRevisions(ctx context.Context, c *client, in oneMessageRequest) (revisionsReply, error) {
+	list, err := d.o.Chat.Revisions(ctx, *c.person(), roomOrLobby(in.RoomID), in.MessageID)
+	out := revisionsReply{ok: done, Revisions: []wireRevision{}}
+	for _, r := range list {
+		out.Revisions = append(out.Revisions, wireRevision{r.Text, timestamp(r.At)})
 	}
-	return out, nil
+	return out, err
 }

@@ -22,6 +22,7 @@ type people struct {
 
 type presence struct {
 	actor   chat.Actor
+	wish    string // what they want to appear as: auto, away or dnd
 	clients map[*client]bool
 	leaving *time.Timer // runs while there is no connection
 }
@@ -31,7 +32,7 @@ func newPeople(grace time.Duration, left func(chat.Actor)) *people {
 }
 
 // connect counts a connection and reports whether the person was not here before.
-func (p *people) connect(a chat.Actor, c *client) bool {
+func (p *people) connect(a chat.Actor, wish string, c *client) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	here := p.byID[a.UserID]
@@ -40,7 +41,7 @@ func (p *people) connect(a chat.Actor, c *client) bool {
 		here = &presence{clients: map[*client]bool{}}
 		p.byID[a.UserID] = here
 	}
-	here.actor = a
+	here.actor, here.wish = a, wish
 	here.clients[c] = true
 	if here.leaving != nil {
 		here.leaving.Stop()
@@ -75,18 +76,46 @@ func (p *people) depart(userID string, here *presence) {
 	p.left(a)
 }
 
-func (p *people) rename(userID, name string) {
+// update takes over what somebody has become, and reports whether they are here and have another name.
+func (p *people) update(u chat.User) (renamed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	here := p.byID[u.ID]
+	if here == nil {
+		return false
+	}
+	renamed = here.actor.Name != u.Name
+	here.actor.Name, here.actor.Role, here.wish = u.Name, u.Role, u.Presence
+	return renamed
+}
+
+// presenceOf is what somebody appears as: online, away, dnd or offline.
+func (p *people) presenceOf(userID, wish string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	here := p.byID[userID]
+	switch {
+	case here == nil:
+		return "offline"
+	case wish == "away" || wish == "dnd":
+		return wish
+	}
+	for c := range here.clients {
+		if !c.idle.Load() {
+			return "online"
+		}
+	}
+	return "away"
+}
+
+// wishOf is what somebody who is here wants to appear as.
+func (p *people) wishOf(userID string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if here := p.byID[userID]; here != nil {
-		here.actor.Name = name
+		return here.wish
 	}
-}
-
-func (p *people) here(userID string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.byID[userID] != nil
+	return ""
 }
 
 func (p *people) count() int {

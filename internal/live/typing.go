@@ -1,6 +1,7 @@
 package live
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -30,12 +31,13 @@ type typist struct {
 }
 
 // typingIndicator tells the others in the room. What comes too soon after the last is accepted and not told again.
-func (d *Door) typingIndicator(c *client, in typingRequest) (any, error) {
-	if in.RoomID != "" && in.RoomID != chat.Lobby {
-		return nil, &chat.Error{Kind: chat.NotFound, Message: "No such room"}
+func (d *Door) typingIndicator(_ context.Context, c *client, in typingRequest) (ok, error) {
+	room := roomOrLobby(in.RoomID)
+	if !c.in(room) {
+		return ok{}, &chat.Error{Kind: chat.NotFound, Message: "No such room"}
 	}
 	a := *c.person()
-	key := [2]string{chat.Lobby, a.UserID}
+	key := [2]string{room, a.UserID}
 	t := &d.typing
 	t.mu.Lock()
 	was := t.at[key]
@@ -55,9 +57,9 @@ func (d *Door) typingIndicator(c *client, in typingRequest) (any, error) {
 	}
 	t.mu.Unlock()
 	if tell {
-		d.tellTyping(a, in.Typing)
+		d.tellTyping(room, a, in.Typing)
 	}
-	return map[string]bool{"success": true}, nil
+	return done, nil
 }
 
 // typingOver ends the typing of somebody who stopped without saying so.
@@ -70,18 +72,31 @@ func (d *Door) typingOver(key [2]string, which *typist, a chat.Actor) {
 	}
 	t.mu.Unlock()
 	if current {
-		d.tellTyping(a, false)
+		d.tellTyping(key[0], a, false)
 	}
 }
 
-func (d *Door) tellTyping(a chat.Actor, typing bool) {
-	payload := encode(struct {
-		RoomID   string `json:"roomId"`
-		UserID   string `json:"userId"`
-		Username string `json:"username"`
-		Typing   bool   `json:"typing"`
-	}{chat.Lobby, a.UserID, a.Name, typing})
-	d.emitVolatile(roomOf(chat.Lobby), userRoom(a.UserID), "typing-indicator", payload)
+// typingNotice is what the others hear.
+type typingNotice struct {
+	RoomID   string `json:"roomId"`
+	UserID   string `json:"userId"`
+	Username string `json:"username"`
+	Typing   bool   `json:"typing"`
+}
+
+func (d *Door) tellTyping(room string, a chat.Actor, typing bool) {
+	d.emitVolatile(roomOf(room), userRoom(a.UserID), "typing-indicator", encode(typingNotice{room, a.UserID, a.Name, typing}))
+}
+
+// forget drops the typing of somebody who is out of the room: nobody is told, they have seen them go.
+func (t *typists) forget(room, userID string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	key := [2]string{room, userID}
+	if who := t.at[key]; who != nil {
+		who.stop.Stop()
+		delete(t.at, key)
+	}
 }
 
 // close forgets everybody.

@@ -55,8 +55,8 @@ func NewMetrics() *Metrics {
 			Help: "Events refused for their rate."}, []string{"event"}),
 		behind: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_connections_fell_behind_total",
 			Help: "Times a connection could not take what was written."}),
-		batch: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_commit_batch_messages",
-			Help: "Messages per commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 9)}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_commit_batch_operations",
+			Help: "Operations per commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 9)}),
 		commitTime: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_commit_seconds",
 			Help: "Time of a commit, with its queries.", Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}),
 		messagesNew: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_messages_total", Help: "Messages committed."}),
@@ -99,9 +99,11 @@ func (m *Metrics) Event(name string, took time.Duration, code string) {
 // RateLimited counts an event refused for its rate.
 func (m *Metrics) RateLimited(event string) { m.limited.WithLabelValues(event).Inc() }
 
+// Message counts a committed message.
+func (m *Metrics) Message() { m.messagesNew.Inc() }
+
 // Committed observes a batch.
-func (m *Metrics) Committed(messages int, took time.Duration) {
-	m.messagesNew.Add(float64(messages))
-	m.batch.Observe(float64(messages))
+func (m *Metrics) Committed(operations int, took time.Duration) {
+	m.batch.Observe(float64(operations))
 	m.commitTime.Observe(took.Seconds())
 }

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+
+	"parley/internal/auth"
+	"parley/internal/chat"
+)
+
+// statusOf is the HTTP status of each kind of error.
+var statusOf = map[chat.Kind]int{
+	chat.Invalid: http.StatusBadRequest, chat.Unauthenticated: http.StatusUnauthorized, chat.Forbidden: http.StatusForbidden,
+	chat.NotFound: http.StatusNotFound, chat.Conflict: http.StatusConflict, chat.RateLimited: http.StatusTooManyRequests,
+	chat.TooLarge: http.StatusRequestEntityTooLarge, chat.Unavailable: http.StatusServiceUnavailable, chat.Retry: http.StatusServiceUnavailable,
+	chat.Internal: http.StatusInternalServerError,
+}
+
+func fail(w http.ResponseWriter, err error) {
+	e := chat.AsError(err)
+	writeJSON(w, statusOf[e.Kind], map[string]any{"success": false, "error": e.Message, "code": e.Kind})
+}
+
+// keepSession puts the session whose token is in the Authorization header into a cookie that scripts cannot read.
+func (a *api) keepSession(w http.ResponseWriter, r *http.Request) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok {
+		fail(w, &chat.Error{Kind: chat.Unauthenticated, Message: "A Bearer token is expected"})
+		return
+	}
+	actor, err := a.Sessions.Authenticate(r.Context(), token)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	http.SetCookie(w, a.cookie(r, token, int(auth.AbsoluteTimeout.Seconds())))
+	writeJSON(w, http.StatusOK, map[string]any{"success": true, "userId": actor.UserID})
+}
+
+// dropSession ends the cookie's session, and the cookie.
+func (a *api) dropSession(w http.ResponseWriter, r *http.Request) {
+	token := auth.CookieToken(r.Header)
+	if actor, err := a.Sessions.Authenticate(r.Context(), token); err == nil {
+		if err := a.Sessions.Revoke(r.Context(), actor.UserID, actor.SessionID, "Signed out"); err != nil {
+			fail(w, err)
+			return
+		}
+	}
+	http.SetCookie(w, a.cookie(r, "", -1))
+	writeJSON(w, http.StatusOK, map[string]any{"success": true})
+}
+
+func (a *api) cookie(r *http.Request, value string, maxAge int) *http.Cookie {
+	c := &http.Cookie{Name: auth.PlainCookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: maxAge}
+	if a.Secure(r) {
+		c.Name, c.Secure = auth.SecureCookie, true
+	}
+	return c
+}
+
+var avatarID = regexp.MustCompile(`^[0-9a-f]{32}$`)
+
+// avatar serves a person's picture. Its id is a hash of it, so it never changes.
+func (a *api) avatar(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if !avatarID.MatchString(id) {
+		http.NotFound(w, r)
+		return
+	}
+	picture, mediaType, err := a.Chat.Avatar(r.Context(), id)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", mediaType)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	_, _ = w.Write(picture) // a client that is gone needs no picture
+}

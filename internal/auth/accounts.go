@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"context"
+
+	"parley/internal/chat"
+)
+
+// Accounts signs people up and in.
+type Accounts struct {
+	Chat      *chat.Chat
+	Sessions  *Sessions
+	Passwords *Passwords
+}
+
+// SignUp is an account to be made.
+type SignUp struct {
+	Login, Name, Password, Invitation, Device string
+	// Guest is the guest who becomes the account, the zero Actor for a new person.
+	Guest chat.Actor
+}
+
+// errWrong does not tell whether the account exists.
+func errWrong() error {
+	return &chat.Error{Kind: chat.Unauthenticated, Message: "Wrong name or password"}
+}
+
+// Create makes an account and signs it in. A guest's session ends with it: its token was given out before there was a password.
+func (s *Accounts) Create(ctx context.Context, in SignUp) (chat.Actor, string, error) {
+	login, err := chat.CleanLogin(in.Login)
+	if err != nil {
+		return chat.Actor{}, "", err
+	}
+	hash, err := s.Passwords.Hash(ctx, login, in.Password)
+	if err != nil {
+		return chat.Actor{}, "", err
+	}
+	u, err := s.Chat.CreateAccount(ctx, chat.AccountDraft{
+		Login: login, Name: in.Name, PasswordHash: hash, Invitation: in.Invitation, Guest: in.Guest.UserID,
+	})
+	if err != nil {
+		return chat.Actor{}, "", err
+	}
+	a, token, err := s.start(ctx, u, in.Device)
+	if err == nil && in.Guest.SessionID != "" {
+		err = s.Sessions.Replace(ctx, u.ID, in.Guest.SessionID)
+	}
+	return a, token, err
+}
+
+// SignIn starts a session for who knows the password of an account.
+func (s *Accounts) SignIn(ctx context.Context, login, password, device string) (chat.Actor, string, error) {
+	u, hash, err := s.Chat.Credentials(ctx, login)
+	if err != nil && chat.AsError(err).Kind != chat.NotFound {
+		return chat.Actor{}, "", err
+	}
+	if u.Deactivated {
+		hash = ""
+	}
+	ok, err := s.Passwords.Matches(ctx, password, hash)
+	if err != nil {
+		return chat.Actor{}, "", err
+	}
+	if !ok {
+		return chat.Actor{}, "", errWrong()
+	}
+	return s.start(ctx, u, device)
+}
+
+func (s *Accounts) start(ctx context.Context, u chat.User, device string) (chat.Actor, string, error) {
+	token, session, err := s.Sessions.Issue(ctx, u.ID, device)
+	return chat.Actor{UserID: u.ID, Name: u.Name, Role: u.Role, SessionID: session}, token, err
+}
+
+// ChangePassword replaces the actor's password, for who knows the old one, and ends their other sessions.
+func (s *Accounts) ChangePassword(ctx context.Context, a chat.Actor, old, password string) error {
+	u, err := s.Chat.User(ctx, a.UserID)
+	if err != nil {
+		return err
+	}
+	_, hash, err := s.Chat.Credentials(ctx, u.Login)
+	if err != nil {
+		return err
+	}
+	ok, err := s.Passwords.Matches(ctx, old, hash)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &chat.Error{Kind: chat.Forbidden, Message: "Wrong password"}
+	}
+	return s.SetPassword(ctx, u, password, a.SessionID)
+}
+
+// SetPassword replaces a password without asking for the old one, and ends all sessions but one, which may be none.
+func (s *Accounts) SetPassword(ctx context.Context, u chat.User, password, keepSession string) error {
+	hash, err := s.Passwords.Hash(ctx, u.Login, password)
+	if err != nil {
+		return err
+	}
+	return s.Chat.SetPassword(ctx, u.ID, hash, keepSession)
+}

@@ -1,0 +1,174 @@
+package chat
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"parley/internal/db"
+)
+
+// EditMessage replaces the text of the actor's own message and keeps what it said before. The same text is no entry.
+func (c *Chat) EditMessage(ctx context.Context, a Actor, roomID, messageID, text string) (Message, error) {
+	text, err := c.cleanText(text)
+	if err != nil {
+		return Message{}, err
+	}
+	var out Message
+	err = c.change(ctx, a, roomID, func(b *batch) error {
+		acc, m, err := b.message(a, roomID, messageID)
+		switch {
+		case err != nil:
+			return err
+		case !m.DeletedAt.IsZero():
+			return errorf(NotFound, "The message was deleted")
+		case m.SenderID != a.UserID:
+			return errorf(Forbidden, "Only its author can edit a message")
+		case acc.Archived:
+			return errArchived()
+		case m.Text == text:
+			out = m
+			return nil
+		}
+		return b.edit(acc, a, m, text, &out)
+	})
+	return out, err
+}
+
+func (b *batch) edit(acc access, a Actor, m Message, text string, out *Message) error {
+	mentions, err := b.mentions(acc, text, nil)
+	if err != nil {
+		return err
+	}
+	written := m.CreatedAt
+	if !m.EditedAt.IsZero() {
+		written = m.EditedAt
+	}
+	head, err := b.head(m.RoomID)
+	if err != nil {
+		return err
+	}
+	_, err = b.tx.Exec(b.ctx, `INSERT INTO revisions (message_id, version, text, created_at) VALUES ($1, $2, $3, $4)`,
+		m.ID, head.last+1, m.Text, micros(written))
+	if err != nil {
+		return err
+	}
+	_, err = b.tx.Exec(b.ctx, `UPDATE log SET text = $1, data = $2, edited_at = $3 WHERE id = $4`,
+		text, entryData{Mentions: mentions}.encode(), micros(b.now), m.ID)
+	if err != nil {
+		return err
+	}
+	if err := b.storeMentions(m.RoomID, m.Seq, mentions); err != nil {
+		return err
+	}
+	m.Text, m.Mentions, m.EditedAt = text, mentions, fromMicros(micros(b.now))
+	*out, err = b.touch(a, m, Entry{Kind: KindEdit})
+	return err
+}
+
+// DeleteMessage takes a message's text, its earlier texts, mentions and reactions away for good; that there was one stays. Its
+// author may, and who moderates the room. One that was deleted already is no error.
+func (c *Chat) DeleteMessage(ctx context.Context, a Actor, roomID, messageID string) (Message, error) {
+	var out Message
+	err := c.change(ctx, a, roomID, func(b *batch) error {
+		acc, m, err := b.message(a, roomID, messageID)
+		switch {
+		case err != nil:
+			return err
+		case !m.DeletedAt.IsZero():
+			out = m
+			return nil
+		case m.SenderID != a.UserID && !acc.moderates():
+			return errorf(Forbidden, "Only its author or a moderator can delete a message")
+		}
+		for _, text := range []string{
+			`DELETE FROM revisions WHERE message_id = $1`,
+			`DELETE FROM reactions WHERE message_id = $1`,
+		} {
+			if _, err := b.tx.Exec(b.ctx, text, m.ID); err != nil {
+				return err
+			}
+		}
+		if err := b.storeMentions(m.RoomID, m.Seq, nil); err != nil {
+			return err
+		}
+		_, err = b.tx.Exec(b.ctx, `UPDATE log SET text = '', data = '', reply_to = NULL, deleted_at = $1 WHERE id = $2`, micros(b.now), m.ID)
+		if err != nil {
+			return err
+		}
+		m.Text, m.Mentions, m.Reactions, m.ReplyTo, m.DeletedAt = "", nil, nil, nil, fromMicros(micros(b.now))
+		out, err = b.touch(a, m, Entry{Kind: KindDelete})
+		return err
+	})
+	return out, err
+}
+
+// touch writes the entry of a change to a message, and makes it the message's version.
+func (b *batch) touch(a Actor, m Message, e Entry) (Message, error) {
+	e.RoomID, e.ActorID, e.ActorName, e.targetID = m.RoomID, a.UserID, a.Name, m.ID
+	seq, err := b.append(&e)
+	if err != nil {
+		return m, err
+	}
+	m.Version = seq
+	if _, err := b.tx.Exec(b.ctx, `UPDATE log SET version = $1 WHERE id = $2`, seq, m.ID); err != nil {
+		return m, err
+	}
+	if e.Kind == KindReact || e.Kind == KindUnreact {
+		m.Reactions = nil
+		if err := addReactions(b.ctx, b.tx, m.RoomID, m.Seq, m.Seq, false, map[string]*Message{m.ID: &m}); err != nil {
+			return m, err
+		}
+	}
+	e.Message = &m
+	b.publish(Event{Entry: &e})
+	return m, nil
+}
+
+// message finds a message of a room that the actor may read, as it is now.
+func (b *batch) message(a Actor, roomID, messageID string) (access, Message, error) {
+	acc, err := b.access(a, roomID)
+	if err != nil {
+		return acc, Message{}, err
+	}
+	entries, err := queryEntries(b.ctx, b.tx, selectEntries+`WHERE l.id = $1 AND l.room_id = $2 AND l.kind = 'message' AND l.seq > $3`,
+		messageID, roomID, acc.FromSeq)
+	if err == nil && len(entries) == 0 {
+		return acc, Message{}, errNoMessage()
+	}
+	if err == nil {
+		err = complete(b.ctx, b.tx, roomID, entries)
+	}
+	if err != nil {
+		return acc, Message{}, err
+	}
+	return acc, *entries[0].Message, nil
+}
+
+func errNoMessage() *Error { return errorf(NotFound, "No such message") }
+
+// Revision is what a message said before an edit.
+type Revision struct {
+	Text string
+	At   time.Time // when it was written
+}
+
+// Revisions returns what a message said before, oldest first.
+func (c *Chat) Revisions(ctx context.Context, a Actor, roomID, messageID string) ([]Revision, error) {
+	if _, err := c.reader(ctx, a, roomID); err != nil {
+		return nil, err
+	}
+	rows, err := c.db.Query(ctx, `SELECT v.text, v.created_at FROM revisions v JOIN log l ON l.id = v.message_id
+		JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1 AND m.left_seq IS NULL AND l.seq > m.from_seq
+		WHERE v.message_id = $2 AND l.room_id = $3 ORDER BY v.version`, a.UserID, messageID, roomID)
+	out, err := db.Scan(rows, err, func(rows *sql.Rows, r *Revision) error {
+		var at int64
+		err := rows.Scan(&r.Text, &at)
+		r.At = fromMicros(at)
+		return err
+	})
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return out, nil
+}

@@ -1,0 +1,198 @@
+package chat
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"parley/internal/db"
+)
+
+// EntryKind is what happened.
+type EntryKind string
+
+// The kinds of entries of a room's log.
+const (
+	KindMessage EntryKind = "message"
+	KindEdit    EntryKind = "edit"
+	KindDelete  EntryKind = "delete"
+	KindReact   EntryKind = "react"
+	KindUnreact EntryKind = "unreact"
+	KindCreate  EntryKind = "create"
+	KindUpdate  EntryKind = "update"
+	KindJoin    EntryKind = "join"
+	KindLeave   EntryKind = "leave"
+	KindKick    EntryKind = "kick"
+	KindBan     EntryKind = "ban"
+	KindRole    EntryKind = "role"
+)
+
+// Entry is one thing that happened in a room. Everything that can change what a member sees of the room is one, so that whoever
+// has read all entries after a snapshot has what a fresh snapshot would show.
+type Entry struct {
+	RoomID    string
+	Seq       int64 // 1 for the room's first entry, without gaps
+	ID        string
+	Kind      EntryKind
+	ActorID   string
+	ActorName string // as it is now
+	At        time.Time
+
+	Message *Message    // as it is now: for message, edit, delete, react and unreact
+	Emoji   string      // for react and unreact
+	Room    *Room       // as it is now: for create and update
+	Member  *RoomMember // as the entry made them: for join, leave, kick, ban and role
+
+	clientID, targetID, replyTo, text string
+	data                              entryData
+}
+
+// entryData is what an entry has besides its columns, as JSON in the database.
+type entryData struct {
+	Emoji    string    `json:"emoji,omitempty"`
+	Role     Role      `json:"role,omitempty"`
+	Mentions *Mentions `json:"mentions,omitempty"`
+}
+
+func (d entryData) encode() string {
+	if d == (entryData{}) {
+		return ""
+	}
+	out, err := json.Marshal(d)
+	if err != nil { // strings encode
+		panic(err)
+	}
+	return string(out)
+}
+
+func decodeData(text string) (d entryData, err error) {
+	if text == "" {
+		return d, nil
+	}
+	if err = json.Unmarshal([]byte(text), &d); err != nil {
+		err = fmt.Errorf("chat: the data of an entry: %w", err)
+	}
+	return d, err
+}
+
+const entryColumns = 12
+
+func (e *Entry) row() []any {
+	return []any{
+		e.RoomID, e.Seq, e.ID, string(e.Kind), e.ActorID, orNull(e.clientID), orNull(e.targetID), e.text, e.data.encode(),
+		orNull(e.replyTo), micros(e.At), e.Seq,
+	}
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+const selectEntries = `SELECT l.room_id, l.seq, l.id, l.kind, l.actor_id, u.name, l.client_id, l.target_id, l.text, l.data, l.reply_to,
+	l.created_at, l.edited_at, l.deleted_at, l.version, r.seq, r.actor_id, ru.name, CASE WHEN r.deleted_at IS NULL THEN r.text ELSE '' END, t.name
+	FROM log l JOIN users u ON u.id = l.actor_id
+	LEFT JOIN log r ON r.id = l.reply_to LEFT JOIN users ru ON ru.id = r.actor_id
+	LEFT JOIN users t ON t.id = l.target_id `
+
+// scanEntry reads a row of selectEntries. The message of an entry about another one is not in the row.
+func scanEntry(rows *sql.Rows, e *Entry) error {
+	var clientID, targetID, replyTo, replyActor, replyName, replyText, targetName sql.NullString
+	var created, version int64
+	var edited, deleted, replySeq sql.NullInt64
+	var data string
+	err := rows.Scan(&e.RoomID, &e.Seq, &e.ID, &e.Kind, &e.ActorID, &e.ActorName, &clientID, &targetID, &e.text, &data, &replyTo,
+		&created, &edited, &deleted, &version, &replySeq, &replyActor, &replyName, &replyText, &targetName)
+	if err != nil {
+		return err
+	}
+	if e.data, err = decodeData(data); err != nil {
+		return err
+	}
+	e.At, e.clientID, e.targetID, e.replyTo = fromMicros(created), clientID.String, targetID.String, replyTo.String
+	switch e.Kind {
+	case KindMessage:
+		e.Message = &Message{
+			ID: e.ID, RoomID: e.RoomID, Seq: e.Seq, SenderID: e.ActorID, SenderName: e.ActorName, ClientID: e.clientID, Text: e.text,
+			CreatedAt: e.At, EditedAt: timeOrZero(edited), DeletedAt: timeOrZero(deleted), Version: version, Mentions: e.data.Mentions,
+		}
+		if replyTo.Valid {
+			e.Message.ReplyTo = &Quote{
+				ID: replyTo.String, Seq: replySeq.Int64, SenderID: replyActor.String, SenderName: replyName.String, Text: excerpt(replyText.String),
+			}
+		}
+	case KindReact, KindUnreact:
+		e.Emoji = e.data.Emoji
+	case KindJoin, KindLeave, KindKick, KindBan, KindRole:
+		e.Member = &RoomMember{UserID: e.targetID, Name: targetName.String, Role: e.data.Role}
+	}
+	return nil
+}
+
+func timeOrZero(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return fromMicros(n.Int64)
+}
+
+// about reports whether an entry is about an earlier message.
+func (k EntryKind) about() bool {
+	return k == KindEdit || k == KindDelete || k == KindReact || k == KindUnreact
+}
+
+// complete adds to entries of one room what is not in their rows: the messages they are about, reactions, the room.
+func complete(ctx context.Context, q db.Querier, roomID string, entries []Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	first, last := entries[0].Seq, entries[0].Seq
+	messages := map[string]*Message{}
+	about, room := false, false
+	for i := range entries {
+		e := &entries[i]
+		first, last = min(first, e.Seq), max(last, e.Seq)
+		about, room = about || e.Kind.about(), room || e.Kind == KindCreate || e.Kind == KindUpdate
+		if e.Message != nil {
+			messages[e.ID] = e.Message
+		}
+	}
+	if about {
+		targets, err := queryEntries(ctx, q, selectEntries+`WHERE l.id IN (SELECT target_id FROM log WHERE room_id = $1 AND seq BETWEEN $2 AND $3
+			AND kind IN ('edit', 'delete', 'react', 'unreact'))`, roomID, first, last)
+		if err != nil {
+			return err
+		}
+		for i := range targets {
+			if messages[targets[i].ID] == nil {
+				messages[targets[i].ID] = targets[i].Message
+			}
+		}
+		for i := range entries {
+			if entries[i].Kind.about() {
+				entries[i].Message = messages[entries[i].targetID]
+			}
+		}
+	}
+	if room {
+		r, err := findRoom(ctx, q, roomID)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			if k := entries[i].Kind; k == KindCreate || k == KindUpdate {
+				entries[i].Room = &r
+			}
+		}
+	}
+	return addReactions(ctx, q, roomID, first, last, about, messages)
+}
+
+func queryEntries(ctx context.Context, q db.Querier, text string, args ...any) ([]Entry, error) {
+	rows, err := q.Query(ctx, text, args...)
+	return db.Scan(rows, err, scanEntry)
+}

@@ -1,0 +1,121 @@
+package chat
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"parley/internal/db"
+)
+
+// MyRoom is a room as one of its members sees it.
+type MyRoom struct {
+	Room
+	Role         Role
+	FromSeq      int64 // they may read what comes after it
+	ReadSeq      int64
+	DeliveredSeq int64
+	Unread       int    // messages of others after ReadSeq, counted up to MaxUnread
+	Mentions     int    // those of them that address this person, counted up to MaxUnread
+	Peers        []User // of a direct conversation: the others, by name
+	LastAt       time.Time
+}
+
+// MaxUnread is where counting unread messages ends: more is "many".
+const MaxUnread = 100
+
+const selectMine = `SELECT r.id, r.kind, r.name, r.topic, r.description, r.history, r.epoch, r.last_seq, r.members, r.created_by, r.created_at,
+	r.archived_at, m.role, m.from_seq, m.read_seq, m.delivered_seq,
+	(SELECT count(*) FROM (SELECT 1 FROM log l WHERE l.room_id = r.id AND l.seq > m.read_seq AND l.seq > m.from_seq AND l.kind = 'message'
+		AND l.deleted_at IS NULL AND l.actor_id <> $1 LIMIT 100) unread),
+	(SELECT count(*) FROM (SELECT 1 FROM mentions n JOIN log l ON l.room_id = n.room_id AND l.seq = n.seq AND l.actor_id <> $1
+		WHERE n.room_id = r.id AND n.user_id IN ($1, '*') AND n.seq > m.read_seq AND n.seq > m.from_seq LIMIT 100) mentioned),
+	(SELECT l.created_at FROM log l WHERE l.room_id = r.id AND l.seq = r.last_seq)
+	FROM rooms r JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL AND m.user_id = $1 `
+
+func scanMine(row interface{ Scan(...any) error }, r *MyRoom) error {
+	var last sql.NullInt64
+	err := scanRoom(row, &r.Room, &r.Role, &r.FromSeq, &r.ReadSeq, &r.DeliveredSeq, &r.Unread, &r.Mentions, &last)
+	r.LastAt = timeOrZero(last)
+	return err
+}
+
+// MyRooms lists the rooms the actor is in, those with news first.
+func (c *Chat) MyRooms(ctx context.Context, a Actor) ([]MyRoom, error) {
+	rows, err := c.db.Query(ctx, selectMine+`ORDER BY r.id`, a.UserID)
+	rooms, err := db.Scan(rows, err, func(rows *sql.Rows, r *MyRoom) error { return scanMine(rows, r) })
+	if err == nil {
+		err = c.addPeers(ctx, a, rooms)
+	}
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return rooms, nil
+}
+
+// MyRoom is one of them.
+func (c *Chat) MyRoom(ctx context.Context, a Actor, roomID string) (MyRoom, error) {
+	var r MyRoom
+	err := scanMine(c.db.QueryRow(ctx, selectMine+`WHERE r.id = $2`, a.UserID, roomID), &r)
+	if db.IsNotFound(err) {
+		return r, errNoRoom()
+	}
+	if err == nil {
+		rooms := []MyRoom{r}
+		err = c.addPeers(ctx, a, rooms)
+		r = rooms[0]
+	}
+	if err != nil {
+		return r, unreadable(err)
+	}
+	return r, nil
+}
+
+// addPeers adds who the direct conversations are with.
+func (c *Chat) addPeers(ctx context.Context, a Actor, rooms []MyRoom) error {
+	at := map[string]int{}
+	for i, r := range rooms {
+		if r.Kind.direct() {
+			at[r.ID] = i
+		}
+	}
+	if len(at) == 0 {
+		return nil
+	}
+	rows, err := c.db.Query(ctx, `SELECT o.room_id, u.id, u.name, u.login, u.role, u.avatar, u.bio, u.status, u.status_until, u.presence, u.time_zone,
+		u.receipts, u.deactivated_at, u.created_at, u.version
+		FROM memberships m JOIN rooms r ON r.id = m.room_id AND r.kind IN ('direct', 'group')
+		JOIN memberships o ON o.room_id = m.room_id AND o.left_seq IS NULL AND o.user_id <> m.user_id JOIN users u ON u.id = o.user_id
+		WHERE m.user_id = $1 AND m.left_seq IS NULL ORDER BY o.room_id, lower(u.name), u.id`, a.UserID)
+	_, err = db.Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error {
+		var room string
+		var u User
+		if err := scanUser(scanFirst{rows, &room}, &u); err != nil {
+			return err
+		}
+		if i, ok := at[room]; ok {
+			rooms[i].Peers = append(rooms[i].Peers, u)
+		}
+		return nil
+	})
+	return err
+}
+
+// scanFirst reads one column before the others.
+type scanFirst struct {
+	rows  *sql.Rows
+	first any
+}
+
+// Scan implements the one method that rows have in common.
+func (s scanFirst) Scan(to ...any) error { return s.rows.Scan(append([]any{s.first}, to...)...) }
+
+// RoomIDs lists the ids of the rooms the actor is in.
+func (c *Chat) RoomIDs(ctx context.Context, a Actor) ([]string, error) {
+	rows, err := c.db.Query(ctx, `SELECT room_id FROM memberships WHERE user_id = $1 AND left_seq IS NULL`, a.UserID)
+	ids, err := db.Scan(rows, err, scanString)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return ids, nil
+}

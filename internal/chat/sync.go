@@ -1,0 +1,77 @@
+package chat
+
+import (
+	"context"
+
+	"parley/internal/db"
+)
+
+// Position is where a client's copy of a room's log ends.
+type Position struct {
+	RoomID string
+	Epoch  string
+	Seq    int64
+	ID     string // of the entry at Seq; empty when the client does not know it
+}
+
+// News is what a client lacks.
+type News struct {
+	Reset   bool    // the copy is not a beginning of this log, or too much is missing: the client is to start anew
+	Entries []Entry // in the order of their seqs, without gaps
+	Head    int64
+	Epoch   string
+	HasMore bool
+}
+
+const (
+	maxNews = 300 // entries at once
+	// maxBehind is how far behind a copy may be and still be caught up with: reading a page anew is cheaper than all that happened.
+	maxBehind = 3000
+)
+
+// Sync returns what happened in a room after a position. Whether the position is one of this log is told by the entry that stands
+// there: a restored backup, a database that failed over, a log that was cut all show in it.
+func (c *Chat) Sync(ctx context.Context, a Actor, p Position) (News, error) {
+	if p.RoomID == "" {
+		p.RoomID = Lobby
+	}
+	acc, err := c.reader(ctx, a, p.RoomID)
+	if err != nil {
+		return News{}, err
+	}
+	n := News{Head: acc.LastSeq, Epoch: acc.Epoch}
+	match, err := c.matches(ctx, acc, p)
+	if err != nil {
+		return News{}, unreadable(err)
+	}
+	if !match {
+		n.Reset = true
+		return n, nil
+	}
+	entries, err := queryEntries(ctx, c.db, selectEntries+`JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1 AND m.left_seq IS NULL
+		AND l.seq > m.from_seq WHERE l.room_id = $2 AND l.seq > $3 ORDER BY l.seq LIMIT $4`, a.UserID, p.RoomID, p.Seq, maxNews+1)
+	if err != nil {
+		return News{}, unreadable(err)
+	}
+	n.HasMore = len(entries) > maxNews
+	n.Entries = entries[:min(len(entries), maxNews)]
+	if err := complete(ctx, c.db, p.RoomID, n.Entries); err != nil {
+		return News{}, unreadable(err)
+	}
+	return n, nil
+}
+
+func (c *Chat) matches(ctx context.Context, acc access, p Position) (bool, error) {
+	switch {
+	case p.Epoch != "" && p.Epoch != acc.Epoch, p.Seq > acc.LastSeq, p.Seq < acc.FromSeq, acc.LastSeq-p.Seq > maxBehind:
+		return false, nil
+	case p.Seq == 0 || p.ID == "":
+		return true, nil
+	}
+	var id string
+	err := c.db.QueryRow(ctx, `SELECT id FROM log WHERE room_id = $1 AND seq = $2`, p.RoomID, p.Seq).Scan(&id)
+	if db.IsNotFound(err) {
+		return false, nil
+	}
+	return id == p.ID, err
+}

@@ -1,0 +1,60 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/pressly/goose/v3"
+)
+
+// Dialect is what differs between the databases.
+type Dialect string
+
+// The dialects.
+const (
+	SQLite   Dialect = "sqlite"
+	Postgres Dialect = "postgres"
+)
+
+// ForUpdate ends a query whose rows are to be locked until the transaction ends. SQLite's writer has locked everything.
+func (d Dialect) ForUpdate() string {
+	if d == Postgres {
+		return " FOR UPDATE"
+	}
+	return ""
+}
+
+// Writers is how many transactions may usefully write at the same time.
+func (d Dialect) Writers() int {
+	if d == Postgres {
+		return 4
+	}
+	return 1
+}
+
+// compiles reports whether statements are to be kept by us: pgx keeps its own.
+func (d Dialect) compiles() bool { return d == SQLite }
+
+func (d Dialect) goose() goose.Dialect {
+	if d == Postgres {
+		return goose.DialectPostgres
+	}
+	return goose.DialectSQLite3
+}
+
+// isConflict reports a deadlock or a serialization failure: the transaction was rolled back and may be run again.
+func (d Dialect) isConflict(err error) bool {
+	var pg *pgconn.PgError
+	var commit *CommitError
+	return !errors.As(err, &commit) && errors.As(err, &pg) && (pg.Code == "40P01" || pg.Code == "40001")
+}
+
+// assertDurable refuses a database that may lose what it has committed.
+func (d Dialect) assertDurable(ctx context.Context, pool *sql.DB) error {
+	if d == Postgres {
+		return assertPostgres(ctx, pool)
+	}
+	return assertSQLite(ctx, pool)
+}

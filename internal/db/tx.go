@@ -1,0 +1,112 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// Tx is a writing transaction. It is for one goroutine.
+type Tx struct {
+	tx      *sql.Tx
+	db      *DB
+	missing map[string]bool // texts to prepare when the transaction is over
+}
+
+// maxAttempts bounds how often a transaction is run that the database itself has asked to be run again.
+const maxAttempts = 4
+
+// Tx runs fn in a writing transaction, which is rolled back when fn fails. A [*CommitError] means that the outcome is unknown.
+// fn may run more than once: when Postgres finds a deadlock, it rolls one side back and asks for another try.
+func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := d.runTx(ctx, fn)
+		if err == nil || attempt == maxAttempts || !d.Dialect.isConflict(err) {
+			return err
+		}
+	}
+}
+
+func (d *DB) runTx(ctx context.Context, fn func(*Tx) error) error {
+	raw, err := d.write.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	tx := &Tx{tx: raw, db: d}
+	err = fn(tx)
+	if err == nil {
+		if err = raw.Commit(); err != nil {
+			err = &CommitError{err}
+		}
+	}
+	_ = raw.Rollback() // after a commit it does nothing
+	for text := range tx.missing {
+		d.writes.prepare(ctx, text)
+	}
+	return err
+}
+
+func (t *Tx) stmt(ctx context.Context, text string) *sql.Stmt {
+	if !t.db.Dialect.compiles() {
+		return nil
+	}
+	s := t.db.writes.lookup(ctx, t.tx, text)
+	if s == nil {
+		if t.missing == nil {
+			t.missing = map[string]bool{}
+		}
+		t.missing[text] = true
+	}
+	return s
+}
+
+// Exec runs a statement and returns how many rows it changed.
+func (t *Tx) Exec(ctx context.Context, text string, args ...any) (int64, error) {
+	var res sql.Result
+	var err error
+	if s := t.stmt(ctx, text); s != nil {
+		res, err = s.ExecContext(ctx, args...)
+	} else {
+		res, err = t.tx.ExecContext(ctx, text, args...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// Query runs a query.
+func (t *Tx) Query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if s := t.stmt(ctx, text); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
+	return t.tx.QueryContext(ctx, text, args...)
+}
+
+// QueryRow runs a query of one row.
+func (t *Tx) QueryRow(ctx context.Context, text string, args ...any) *sql.Row {
+	if s := t.stmt(ctx, text); s != nil {
+		return s.QueryRowContext(ctx, args...)
+	}
+	return t.tx.QueryRowContext(ctx, text, args...)
+}
+
+// Dialect is the dialect of the transaction's database.
+func (t *Tx) Dialect() Dialect { return t.db.Dialect }
+
+// Part runs fn as a part of the transaction that can fail alone: when it does, what it did is undone, its error is returned and
+// the transaction goes on. broken reports that the transaction itself cannot go on.
+func (t *Tx) Part(ctx context.Context, fn func() error) (err error, broken bool) { //nolint:revive // the second tells about the transaction
+	if _, err := t.tx.ExecContext(ctx, "SAVEPOINT part"); err != nil {
+		return err, true
+	}
+	err = fn()
+	end := "RELEASE SAVEPOINT part"
+	if err != nil {
+		end = "ROLLBACK TO SAVEPOINT part"
+	}
+	if _, endErr := t.tx.ExecContext(ctx, end); endErr != nil {
+		return errors.Join(err, endErr), true
+	}
+	return err, false
+}

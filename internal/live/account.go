@@ -1,0 +1,116 @@
+package live
+
+import (
+	"context"
+	"strings"
+
+	"parley/internal/auth"
+	"parley/internal/chat"
+)
+
+// device is what the client says it is, for the list of sessions.
+func (c *client) device() string { return c.socket.Session().Handshake().Header().Get("User-Agent") }
+
+type accountCreateRequest struct {
+	Name       string `json:"name"` // of the account
+	Password   string `json:"password"`
+	Username   string `json:"username"`   // what others see; the account's name when empty
+	Invitation string `json:"invitation"` // its token, where one is needed
+}
+
+// accountCreate makes an account and signs in. On a guest's connection the guest becomes the account and keeps what they wrote.
+func (d *Door) accountCreate(ctx context.Context, c *client, in accountCreateRequest) (joinReply, error) {
+	new := auth.SignUp{Login: in.Name, Name: in.Username, Password: in.Password, Invitation: in.Invitation, Device: c.device()}
+	if a := c.person(); a != nil {
+		if a.Role != chat.Guest {
+			return joinReply{}, errSignedIn
+		}
+		new.Guest = *a
+		if new.Name == "" {
+			new.Name = a.Name
+		}
+	}
+	a, token, err := d.o.Accounts.Create(ctx, new)
+	if err != nil {
+		return joinReply{}, err
+	}
+	for _, other := range d.clientsOf(a.UserID) { // the guest's other tabs are the account's now
+		other.actor.Store(&a)
+	}
+	return d.welcome(ctx, c, a, token)
+}
+
+var errSignedIn = &chat.Error{Kind: chat.Conflict, Message: "You are signed in already"}
+
+type accountLoginRequest struct {
+	Name     string `json:"name"`
+	Password string `json:"password"`
+}
+
+// accountLogin starts a session of an account and makes the connection its person's.
+func (d *Door) accountLogin(ctx context.Context, c *client, in accountLoginRequest) (joinReply, error) {
+	if c.person() != nil {
+		return joinReply{}, errSignedIn
+	}
+	if wait, ok := d.limits.accounts.take(c.address() + " " + strings.ToLower(strings.TrimSpace(in.Name))); !ok {
+		return joinReply{}, rateLimited(wait)
+	}
+	a, token, err := d.o.Accounts.SignIn(ctx, in.Name, in.Password, c.device())
+	if err != nil {
+		return joinReply{}, err
+	}
+	return d.welcome(ctx, c, a, token)
+}
+
+type accountPasswordRequest struct {
+	Old string `json:"old"`
+	New string `json:"new"`
+}
+
+// accountPassword changes the password and ends the person's other sessions.
+func (d *Door) accountPassword(ctx context.Context, c *client, in accountPasswordRequest) (ok, error) {
+	return done, d.o.Accounts.ChangePassword(ctx, *c.person(), in.Old, in.New)
+}
+
+type emptyRequest struct{}
+
+// accountLogout ends the connection's session; its connections close.
+func (d *Door) accountLogout(ctx context.Context, c *client, _ emptyRequest) (ok, error) {
+	a := c.person()
+	return done, d.o.Sessions.Revoke(ctx, a.UserID, a.SessionID, "Signed out")
+}
+
+type wireSession struct {
+	SessionID string `json:"sessionId"`
+	Device    string `json:"device"`
+	CreatedAt string `json:"createdAt"`
+	UsedAt    string `json:"usedAt"` // exact to an hour
+	Current   bool   `json:"current"`
+}
+
+type sessionListReply struct {
+	ok
+	Sessions []wireSession `json:"sessions"`
+}
+
+// sessionList lists where the person is signed in.
+func (d *Door) sessionList(ctx context.Context, c *client, _ emptyRequest) (sessionListReply, error) {
+	a := c.person()
+	list, err := d.o.Sessions.List(ctx, a.UserID)
+	out := sessionListReply{ok: done, Sessions: []wireSession{}}
+	for _, s := range list {
+		out.Sessions = append(out.Sessions, wireSession{
+			SessionID: s.ID, Device: s.Device, CreatedAt: timestamp(s.CreatedAt), UsedAt: timestamp(s.UsedAt), Current: s.ID == a.SessionID,
+		})
+	}
+	return out, err
+}
+
+type sessionRevokeRequest struct {
+	SessionID string `json:"sessionId"`
+}
+
+// sessionRevoke ends one of the person's sessions.
+func (d *Door) sessionRevoke(ctx context.Context, c *client, in sessionRevokeRequest) (ok, error) {
+	return done, d.o.Sessions.Revoke(ctx, c.person().UserID, in.SessionID, "Signed out from another device")
+}

@@ -1,0 +1,90 @@
+package live
+
+import (
+	"parley/internal/chat"
+	"parley/socketio"
+)
+
+// Deliver sends what was committed to those who may see it. It is called in the order of each room's log.
+func (d *Door) Deliver(e chat.Event) {
+	switch {
+	case e.Entry != nil:
+		d.deliverEntry(e.Entry)
+	case e.Person != nil:
+		d.deliverPerson(e.Person)
+	case e.Receipt != nil:
+		d.deliverReceipt(e.Receipt)
+	case e.Stored != nil:
+		d.tellOwn(e.Stored)
+	case e.Ended != nil:
+		d.SessionsEnded(*e.Ended)
+	}
+}
+
+// deliverEntry sends an entry to the room. Whoever comes in hears of it, and of all that follows; whoever is out hears nothing of
+// the room any more from here on, because this is the one place where the order of the log becomes the order of delivery.
+func (d *Door) deliverEntry(e *chat.Entry) {
+	room := roomOf(e.RoomID)
+	switch e.Kind {
+	case chat.KindMessage:
+		if d.o.Metrics.Message != nil {
+			d.o.Metrics.Message()
+		}
+	case chat.KindJoin:
+		d.failed("join", d.io.To(userRoom(e.Member.UserID)).SocketsJoin(room))
+	case chat.KindLeave, chat.KindKick, chat.KindBan:
+		d.failed("leave", d.io.To(userRoom(e.Member.UserID)).SocketsLeave(room))
+		d.typing.forget(e.RoomID, e.Member.UserID)
+	}
+	d.emit(room, nil, entryEvents[e.Kind], encode(payloadOf(e)))
+	switch e.Kind {
+	case chat.KindJoin:
+		d.emit(userRoom(e.Member.UserID), nil, "room-added", encode(roomNotice{RoomID: e.RoomID, Seq: e.Seq}))
+	case chat.KindLeave, chat.KindKick, chat.KindBan:
+		d.emit(userRoom(e.Member.UserID), nil, "room-removed", encode(roomNotice{RoomID: e.RoomID, Seq: e.Seq, Kind: e.Kind}))
+	}
+}
+
+// roomNotice tells a person that they are in a room now, or not any more.
+type roomNotice struct {
+	RoomID string         `json:"roomId"`
+	Seq    int64          `json:"seq"`
+	Kind   chat.EntryKind `json:"kind,omitempty"` // leave, kick or ban
+}
+
+// sessionEnded is the last that a connection hears whose session is over.
+type sessionEnded struct {
+	Reason string `json:"reason"`
+}
+
+// SessionsEnded closes the connections of sessions that are over.
+func (d *Door) SessionsEnded(e chat.Ended) {
+	over := map[string]bool{}
+	for _, id := range e.SessionIDs {
+		over[id] = true
+	}
+	for _, c := range d.clientsOf(e.UserID) {
+		if a := c.person(); e.SessionIDs == nil || a != nil && over[a.SessionID] {
+			d.failed("session-ended", c.socket.Emit("session-ended", sessionEnded{e.Reason}))
+			c.socket.Disconnect(true)
+		}
+	}
+}
+
+func (d *Door) failed(what string, err error) {
+	if err != nil {
+		d.o.Log.Error("delivery failed", "event", what, "error", err)
+	}
+}
+
+func targetRoom(room string) socketio.Target { return socketio.Target{Rooms: []string{room}} }
+
+// emit sends an encoded payload to a room.
+func (d *Door) emit(room string, except []string, event string, payload socketio.RawJSON) {
+	d.failed(event, d.io.To(room).Except(except...).Emit(event, payload))
+}
+
+// emitVolatile is emit for what may be lost: a client that is behind goes without.
+func (d *Door) emitVolatile(room, except, event string, payload socketio.RawJSON) {
+	d.failed(event, d.io.To(room).Except(except).Volatile().Emit(event, payload))
+}
