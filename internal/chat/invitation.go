@@ -171,14 +171,16 @@ func (c *Chat) JoinByInvitation(ctx context.Context, a Actor, token string) (Roo
 	return out, err
 }
 
-// Invitations lists those that are not over: the actor's own, and for administrators everybody's.
+// Invitations lists those that are not over: the actor's own, and for administrators everybody's, without those into rooms that
+// the actor has no business in.
 func (c *Chat) Invitations(ctx context.Context, a Actor) ([]Invitation, error) {
 	everybodys := 0
 	if a.Role.AtLeast(Admin) {
 		everybodys = 1
 	}
 	rows, err := c.db.Query(ctx, selectInvitations+`WHERE i.revoked_at IS NULL AND i.expires_at > $1 AND i.uses < i.max_uses
-		AND (i.created_by = $2 OR $3 = 1) ORDER BY i.id DESC LIMIT 200`, micros(c.now()), a.UserID, everybodys)
+		AND (i.created_by = $2 OR $3 = 1) AND (i.room_id IS NULL OR r.kind IN ('public', 'announcement')
+			OR EXISTS (SELECT 1 FROM memberships m WHERE m.room_id = i.room_id AND m.user_id = $2 AND m.left_seq IS NULL)) ORDER BY i.id DESC LIMIT 200`, micros(c.now()), a.UserID, everybodys)
 	out, err := db.Scan(rows, err, func(rows *sql.Rows, i *Invitation) error { return scanInvitation(rows, i) })
 	if err != nil {
 		return nil, unreadable(err)

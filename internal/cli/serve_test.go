@@ -84,13 +84,15 @@ func (s *server) dial(auth any) *person {
 	}
 	s.t.Cleanup(c.Close)
 	p := &person{Client: c, t: s.t}
-	for _, event := range []string{"new-message", "user-joined", "user-left", "user-renamed", "typing-indicator", "server-restarting"} {
-		c.On(event, func(args []json.RawMessage) {
-			p.mu.Lock()
-			p.in = append(p.in, event+" "+string(args[0]))
-			p.mu.Unlock()
-		})
-	}
+	c.OnAny(func(event string, args []json.RawMessage) {
+		text := event
+		for _, a := range args {
+			text += " " + string(a)
+		}
+		p.mu.Lock()
+		p.in = append(p.in, text)
+		p.mu.Unlock()
+	})
 	return p
 }
 

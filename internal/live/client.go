@@ -41,6 +41,15 @@ func (d *Door) disconnected(s *socketio.Socket) {
 func roomOf(roomID string) string   { return "room:" + roomID }
 func userRoom(userID string) string { return "user:" + userID }
 
+// leaveAll takes the connection out of all rooms but its own.
+func (c *client) leaveAll() {
+	for _, room := range c.socket.Rooms() {
+		if room != c.socket.ID() {
+			c.socket.Leave(room)
+		}
+	}
+}
+
 // clientsOf are the connections of a person on this node.
 func (d *Door) clientsOf(userID string) []*client {
 	sockets := d.io.Adapter().LocalSockets(targetRoom(userRoom(userID)))

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"parley/engineio"
 	"parley/internal/chat"
 	"parley/socketio"
 )
@@ -17,7 +18,7 @@ func (d *Door) Deliver(e chat.Event) {
 	case e.Stored != nil:
 		d.tellOwn(e.Stored)
 	case e.Ended != nil:
-		d.SessionsEnded(*e.Ended)
+		d.sessionsEnded(*e.Ended)
 	}
 }
 
@@ -57,17 +58,23 @@ type sessionEnded struct {
 	Reason string `json:"reason"`
 }
 
-// SessionsEnded closes the connections of sessions that are over.
-func (d *Door) SessionsEnded(e chat.Ended) {
+// sessionsEnded closes the connections of sessions that are over. They are nobody's at once; they end when what they are at has
+// been answered, which may be the very request that ended them.
+func (d *Door) sessionsEnded(e chat.Ended) {
 	over := map[string]bool{}
 	for _, id := range e.SessionIDs {
 		over[id] = true
 	}
 	for _, c := range d.clientsOf(e.UserID) {
-		if a := c.person(); e.SessionIDs == nil || a != nil && over[a.SessionID] {
-			d.failed("session-ended", c.socket.Emit("session-ended", sessionEnded{e.Reason}))
-			c.socket.Disconnect(true)
+		a := c.person()
+		if a == nil || e.SessionIDs != nil && !over[a.SessionID] {
+			continue
 		}
+		d.failed("session-ended", c.socket.Emit("session-ended", sessionEnded{e.Reason}))
+		d.people.disconnect(*a, c)
+		c.leaveAll()
+		c.actor.Store(nil)
+		go c.socket.Session().Finish(engineio.ReasonForcedClose) // waits for the handler, which may be the caller
 	}
 }
 

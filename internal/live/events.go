@@ -94,6 +94,22 @@ var events = []event{
 	row("typing-indicator", chat.Guest, free, (*Door).typingIndicator),
 }
 
+// Described is what there is to know of an event of the registry from outside.
+type Described struct {
+	Name    string
+	Who     chat.Role    // the least role that may call it; empty for anybody, before joining too
+	In, Out reflect.Type // payload and answer
+}
+
+// Registry describes all events that clients may send.
+func Registry() []Described {
+	out := make([]Described, len(events))
+	for i, e := range events {
+		out[i] = Described{e.name, e.who, e.in, e.out}
+	}
+	return out
+}
+
 // shapeError says which field has the wrong type. A payload may know better words for it.
 func shapeError(in any, err error) error {
 	if p, ok := in.(interface{ wrongShape() string }); ok {

@@ -83,13 +83,8 @@ func (d *Door) stranger(c *client, first bool, err error) error {
 	if !first {
 		return err
 	}
-	if a := c.actor.Swap(nil); a != nil {
-		for _, room := range c.socket.Rooms() {
-			if room != c.socket.ID() {
-				c.socket.Leave(room)
-			}
-		}
-	}
+	c.leaveAll()
+	c.actor.Store(nil)
 	return err
 }
 

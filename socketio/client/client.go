@@ -39,6 +39,7 @@ type Client struct {
 	ws       *wsConn // nil while disconnected
 	sid      string
 	handlers map[string][]func(args []json.RawMessage)
+	any      []func(event string, args []json.RawMessage)
 	acks     map[uint64]chan []json.RawMessage
 	nextID   uint64
 	closed   bool
@@ -176,6 +177,13 @@ func (c *Client) ID() string {
 func (c *Client) On(event string, fn func(args []json.RawMessage)) {
 	c.mu.Lock()
 	c.handlers[event] = append(c.handlers[event], fn)
+	c.mu.Unlock()
+}
+
+// OnAny registers a handler for all events. It runs before those of the event.
+func (c *Client) OnAny(fn func(event string, args []json.RawMessage)) {
+	c.mu.Lock()
+	c.any = append(c.any, fn)
 	c.mu.Unlock()
 }
 
@@ -327,8 +335,11 @@ func (c *Client) event(args []json.RawMessage) {
 		return
 	}
 	c.mu.Lock()
-	handlers := c.handlers[name]
+	handlers, all := c.handlers[name], c.any
 	c.mu.Unlock()
+	for _, fn := range all {
+		fn(name, args[1:])
+	}
 	for _, fn := range handlers {
 		fn(args[1:])
 	}

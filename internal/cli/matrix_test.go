@@ -1,0 +1,285 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/internal/db"
+	"parley/internal/db/dbtest"
+	"parley/internal/live"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
+
+// The people of the matrix. Those from member on are in the private room that events are tried on; the others must learn nothing
+// of it.
+var matrixRoles = []string{
+	"anonymous", "guest", "other", "ex-member", "banned", "moderator", "admin", "server-owner", "deactivated",
+	"member", "room-moderator", "room-owner",
+}
+
+func insiders(least string) []string {
+	return matrixRoles[slices.Index(matrixRoles, least):]
+}
+
+// Those who are somebody, by their role on the server.
+var (
+	everybody  = without(matrixRoles)
+	joined     = without(matrixRoles, "anonymous", "deactivated")
+	accounts   = without(joined, "guest")
+	moderators = []string{"moderator", "admin", "server-owner"}
+	admins     = []string{"admin", "server-owner"}
+)
+
+func without(list []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(names, s) })
+}
+
+// matrixCase is how an event is tried, and who may do it.
+type matrixCase struct {
+	allowed []string
+	payload func(m *matrix, who string) reply
+}
+
+// inRoom makes the payload of an event about the private room.
+func inRoom(more reply) func(*matrix, string) reply {
+	return func(m *matrix, _ string) reply {
+		p := reply{"roomId": m.room, "messageId": m.message}
+		for k, v := range more {
+			p[k] = v
+		}
+		return p
+	}
+}
+
+func nothing(*matrix, string) reply { return reply{} }
+
+// matrixCases has a row for every event of the registry: one that is not here fails the test.
+var matrixCases = map[string]matrixCase{
+	"user-join": {everybody, func(_ *matrix, who string) reply { return reply{"username": "Name of " + who} }},
+	"account-create": {[]string{"anonymous", "guest", "deactivated"}, func(m *matrix, _ string) reply {
+		m.n++
+		return reply{"name": fmt.Sprint("account", m.n), "password": "a long enough password"}
+	}},
+	"account-login": {[]string{"anonymous", "deactivated"}, func(*matrix, string) reply {
+		return reply{"name": "other", "password": "password of other"}
+	}},
+	"account-password": {nil, func(*matrix, string) reply { return reply{"old": "wrong", "new": "another password"} }},
+	"account-logout":   {joined, nothing},
+	"session-list":     {joined, nothing},
+	"session-revoke":   {joined, func(*matrix, string) reply { return reply{"sessionId": "none"} }},
+	"profile-update":   {joined, func(_ *matrix, who string) reply { return reply{"status": "busy being " + who} }},
+	"person-get":       {joined, func(m *matrix, _ string) reply { return reply{"userId": m.ids["member"]} }},
+	"people-list":      {joined, func(*matrix, string) reply { return reply{"prefix": "m"} }},
+	"people-sync":      {joined, nothing},
+	"person-role": {admins, func(m *matrix, _ string) reply {
+		return reply{"userId": m.ids["target"], "role": "member"}
+	}},
+	"person-deactivate": {moderators, func(m *matrix, _ string) reply { return reply{"userId": m.ids["target"], "off": false} }},
+	"who-is-here":       {insiders("member"), inRoom(nil)},
+	"presence-active":   {joined, func(*matrix, string) reply { return reply{"active": true} }},
+	"invite-create":     {insiders("room-moderator"), inRoom(nil)},
+	"invite-list":       {accounts, nothing},
+	"invite-revoke":     {nil, func(*matrix, string) reply { return reply{"invitationId": "none"} }},
+	"invite-info":       {nil, func(*matrix, string) reply { return reply{"token": "made up"} }},
+	"invite-join":       {nil, func(*matrix, string) reply { return reply{"token": "made up"} }},
+	"room-create":       {accounts, func(*matrix, string) reply { return reply{"name": "New"} }},
+	"room-update":       {insiders("room-owner"), inRoom(reply{"topic": "changed canary"})},
+	"room-list":         {joined, nothing},
+	"room-get":          {insiders("member"), inRoom(nil)},
+	"room-directory":    {joined, nothing},
+	"room-join":         {insiders("member"), inRoom(nil)},
+	"room-leave":        {insiders("member"), inRoom(nil)},
+	"room-sync":         {insiders("member"), inRoom(nil)},
+	"room-history":      {insiders("member"), inRoom(nil)},
+	"room-read":         {insiders("member"), inRoom(reply{"seq": 1})},
+	"room-delivered":    {insiders("member"), inRoom(reply{"seq": 1})},
+	"room-receipts":     {insiders("member"), inRoom(nil)},
+	"direct-open":       {joined, func(m *matrix, _ string) reply { return reply{"userIds": []string{m.ids["target"]}} }},
+	"member-list":       {insiders("member"), inRoom(nil)},
+	"member-add":        {insiders("member"), func(m *matrix, _ string) reply { return reply{"roomId": m.room, "userIds": []string{m.ids["target"]}} }},
+	"member-kick":       {insiders("room-moderator"), func(m *matrix, _ string) reply { return reply{"roomId": m.room, "userId": m.ids["victim"]} }},
+	"member-unban":      {insiders("room-moderator"), func(m *matrix, _ string) reply { return reply{"roomId": m.room, "userId": m.ids["banned"]} }},
+	"member-role": {insiders("room-owner"), func(m *matrix, _ string) reply {
+		return reply{"roomId": m.room, "userId": m.ids["victim"], "role": "moderator"}
+	}},
+	"chat-message":      {insiders("member"), inRoom(reply{"text": "canary of a member"})},
+	"message-edit":      {[]string{"room-owner"}, inRoom(reply{"text": "edited canary"})},
+	"message-delete":    {insiders("room-moderator"), inRoom(nil)},
+	"message-react":     {insiders("member"), inRoom(reply{"emoji": "👍"})},
+	"message-revisions": {insiders("member"), inRoom(nil)},
+	"typing-indicator":  {insiders("member"), inRoom(reply{"typing": true})},
+}
+
+// matrix is a server with one person of each kind.
+type matrix struct {
+	*server
+	people  map[string]*person
+	tokens  map[string]string
+	ids     map[string]string
+	room    string
+	message string
+	n       int
+}
+
+func newMatrix(t *testing.T, o db.Options) *matrix {
+	m := &matrix{
+		server: start(t, "--rate-limit=off", "--database-url="+o.URL), people: map[string]*person{}, tokens: map[string]string{}, ids: map[string]string{},
+	}
+	for _, name := range []string{"server-owner", "other", "ex-member", "banned", "moderator", "admin", "deactivated", "member", "room-moderator", "room-owner", "target", "victim"} {
+		p := m.dial(nil)
+		r := p.must("account-create", reply{"name": name, "password": "password of " + name})
+		m.people[name], m.tokens[name], m.ids[name] = p, r["token"].(string), r["userId"].(string)
+	}
+	m.people["guest"] = m.dial(nil)
+	r := m.people["guest"].must("user-join", reply{"username": "A guest"})
+	m.tokens["guest"], m.ids["guest"] = r["token"].(string), r["userId"].(string)
+	m.people["server-owner"].must("person-role", reply{"userId": m.ids["moderator"], "role": "moderator"})
+	m.people["server-owner"].must("person-role", reply{"userId": m.ids["admin"], "role": "admin"})
+	m.people["server-owner"].must("person-deactivate", reply{"userId": m.ids["deactivated"]})
+	m.people["anonymous"], m.people["deactivated"] = m.dial(nil), m.connect("deactivated")
+	m.newRoom()
+	return m
+}
+
+// newRoom makes a private room whose every text is a canary, with its members, and those who were.
+func (m *matrix) newRoom() {
+	owner := m.people["room-owner"]
+	m.n++
+	r := owner.must("room-create", reply{
+		"name": fmt.Sprint("canary room ", m.n), "kind": "private", "topic": "canary topic", "description": "canary",
+		"members": []string{m.ids["member"], m.ids["room-moderator"], m.ids["ex-member"], m.ids["banned"], m.ids["victim"]},
+	})
+	m.room = r["roomId"].(string)
+	owner.must("member-role", reply{"roomId": m.room, "userId": m.ids["room-moderator"], "role": "moderator"})
+	owner.must("member-kick", reply{"roomId": m.room, "userId": m.ids["ex-member"]})
+	owner.must("member-kick", reply{"roomId": m.room, "userId": m.ids["banned"], "ban": true})
+	m.message = owner.must("chat-message", reply{"roomId": m.room, "text": "late canary for @member"})["messageId"].(string)
+}
+
+// connect gives somebody a connection as it is at the beginning.
+func (m *matrix) connect(who string) *person {
+	p := m.dial(reply{"token": m.tokens[who]})
+	if who != "anonymous" && who != "deactivated" {
+		p.must("user-join", reply{})
+	}
+	return p
+}
+
+// Every event × everybody: whoever may not is told so, by a typed refusal, and nobody from outside ever receives a byte of the
+// private room.
+func TestAuthorisationMatrix(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, o db.Options) {
+		m := newMatrix(t, o)
+		calls := 0
+		for _, e := range live.Registry() {
+			tc, ok := matrixCases[e.Name]
+			if !ok {
+				t.Errorf("%s has no row in the matrix", e.Name)
+				continue
+			}
+			for _, who := range matrixRoles {
+				calls++
+				m.try(e.Name, who, tc)
+			}
+		}
+		if len(matrixCases) != len(live.Registry()) {
+			t.Errorf("%d rows for %d events", len(matrixCases), len(live.Registry()))
+		}
+		m.nothingLeaked()
+		t.Logf("%d events × %d people: %d calls", len(matrixCases), len(matrixRoles), calls)
+	})
+}
+
+func (m *matrix) try(event, who string, tc matrixCase) {
+	m.t.Helper()
+	p := m.people[who]
+	if event == "account-create" || event == "account-login" || event == "account-logout" || event == "user-join" {
+		p = m.throwaway(who)
+	}
+	r := p.ask(event, tc.payload(m, who))
+	allowed := slices.Contains(tc.allowed, who)
+	if r["success"] != allowed {
+		m.t.Errorf("%s by %s: %v, want success %v", event, who, r, allowed)
+	}
+	code, _ := r["code"].(string)
+	if !allowed && !slices.Contains([]string{"unauthenticated", "forbidden", "not-found", "conflict"}, code) {
+		m.t.Errorf("%s by %s is refused as %q", event, who, code)
+	}
+	if outside := !slices.Contains(insiders("member"), who); outside && strings.Contains(fmt.Sprint(r), "canary") {
+		m.t.Errorf("%s tells %s: %v", event, who, r)
+	}
+	switch event { // what may have changed the room for those who come next
+	case "room-update", "room-leave", "member-add", "member-kick", "member-unban", "member-role", "message-edit", "message-delete":
+		if allowed {
+			m.newRoom()
+		}
+	}
+}
+
+// throwaway is a connection, and for a guest a person, that the event may use up.
+func (m *matrix) throwaway(who string) *person {
+	switch who {
+	case "guest":
+		p := m.dial(nil)
+		p.must("user-join", reply{"username": "Another guest"})
+		return p
+	case "anonymous", "deactivated":
+		return m.connect(who)
+	}
+	p := m.dial(nil)
+	p.must("account-login", reply{"name": who, "password": "password of " + who})
+	return p
+}
+
+// nothingLeaked looks for the canaries in all that those outside have received.
+func (m *matrix) nothingLeaked() {
+	m.t.Helper()
+	time.Sleep(300 * time.Millisecond) // what is on its way arrives
+	for _, who := range matrixRoles {
+		if slices.Contains(insiders("member"), who) {
+			continue
+		}
+		p := m.people[who]
+		p.mu.Lock()
+		for _, e := range p.in {
+			late := strings.Contains(e, "late canary") || strings.Contains(e, "changed canary") || strings.Contains(e, "edited canary")
+			wasIn := who == "ex-member" || who == "banned"
+			if strings.Contains(e, "canary") && (!wasIn || late) {
+				m.t.Errorf("%s received %s", who, e)
+			}
+		}
+		p.mu.Unlock()
+	}
+	for _, who := range []string{"member", "room-owner"} { // the test can fail: inside they are there
+		if m.people[who].count("late canary") == 0 {
+			m.t.Errorf("%s never received a canary", who)
+		}
+	}
+}
+
+// What a client is refused, it is refused by a code that the protocol has.
+func TestErrorsAreTyped(t *testing.T) {
+	s := start(t, "--rate-limit=off")
+	p := s.join("Ana")
+	for _, e := range live.Registry() {
+		for _, payload := range []any{nil, 7, []int{}, reply{"roomId": 7}, reply{"roomId": strings.Repeat("x", 10_000)}} {
+			if e.Name == "account-logout" {
+				continue
+			}
+			r := p.ask(e.Name, payload)
+			if r["success"] == true {
+				continue
+			}
+			data, _ := json.Marshal(r)
+			code, _ := r["code"].(string)
+			if !slices.Contains([]string{"invalid", "not-found", "forbidden", "too-large", "unauthenticated", "conflict"}, code) || r["error"] == "" {
+				t.Errorf("%s %.60v: %s", e.Name, payload, data)
+			}
+		}
+	}
+}
