@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find . \( -name '*.go' -o -path './internal/*.sql' \) -not
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web test unit clients browser check bench fuzz torture deps clean needs-go needs-node
+.PHONY: help run build web gen test unit clients browser check bench fuzz torture deps clean needs-go needs-node
 
 help: ## say what each target does
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ web/dist/index.html: web/node_modules/.stamp $(WEB_SOURCES)
 e2e/browser/node_modules/.stamp: e2e/browser/package.json e2e/browser/package-lock.json | needs-node
 	cd e2e/browser && $(NPM_CI)
 	@touch $@
+
+gen: ## write the code that is generated: the web client's types of what goes over the wire
+	go run ./internal/live/wiregen > web/src/wire.gen.ts.new && mv web/src/wire.gen.ts.new web/src/wire.gen.ts
 
 deps: ## install what the tests need from Debian
 	./scripts/install-test-deps

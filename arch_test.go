@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"internal/chat":      {"internal/db"},
 	"internal/auth":      {"internal/chat", "internal/db"},
 	"internal/live":      {"socketio", "engineio", "internal/chat", "internal/auth"},
+	"internal/live/":     {"internal/live"},
 	"internal/api":       {"internal/live", "internal/auth", "internal/chat"},
 	"internal/config":    {},
 	"internal/telemetry": {},

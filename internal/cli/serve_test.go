@@ -9,12 +9,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"parley/internal/db"
+	"parley/internal/live"
 	"parley/socketio/client"
 )
 
@@ -85,6 +87,9 @@ func (s *server) dial(auth any) *person {
 	s.t.Cleanup(c.Close)
 	p := &person{Client: c, t: s.t}
 	c.OnAny(func(event string, args []json.RawMessage) {
+		if !slices.ContainsFunc(live.Told(), func(d live.Described) bool { return d.Name == event }) {
+			s.t.Errorf("%s is not among the events that the server tells", event)
+		}
 		text := event
 		for _, a := range args {
 			text += " " + string(a)

@@ -99,6 +99,11 @@ const drainBatches = 20
 // StopAdmitting turns new clients away with a hint of when to come back.
 func (d *Door) StopAdmitting() { d.draining.Store(true) }
 
+// serverRestarting tells a client when to come back.
+type serverRestarting struct {
+	RetryAfter float64 `json:"retryAfter"` // seconds
+}
+
 // Drain tells every client when to come back, each at a time of its own, and then lets go of them in batches within the given
 // time. What they sent before is answered first.
 func (d *Door) Drain(ctx context.Context, within time.Duration) error {
@@ -106,7 +111,7 @@ func (d *Door) Drain(ctx context.Context, within time.Duration) error {
 	sockets := d.io.Sockets()
 	for _, s := range sockets {
 		wait := time.Second + time.Duration(rand.Int64N(int64(2*time.Second)))
-		_ = s.Emit("server-restarting", map[string]float64{"retryAfter": wait.Seconds()}) // numbers encode
+		_ = s.Emit("server-restarting", serverRestarting{wait.Seconds()}) // numbers encode
 	}
 	pause := min(within/drainBatches, 100*time.Millisecond)
 	size := len(sockets)/drainBatches + 1

@@ -1,0 +1,36 @@
+package live
+
+import "reflect"
+
+// told is every event that the server sends, with what it carries.
+var told = []Described{
+	tells[wireMessage]("new-message"),
+	tells[wireEntry]("message-edited"),
+	tells[wireEntry]("message-deleted"),
+	tells[wireEntry]("message-reaction"),
+	tells[wireEntry]("room-created"),
+	tells[wireEntry]("room-updated"),
+	tells[wireEntry]("member-joined"),
+	tells[wireEntry]("member-left"),
+	tells[wireEntry]("member-role"),
+	tells[roomNotice]("room-added"),
+	tells[roomNotice]("room-removed"),
+	tells[wireReceipt]("room-read"),
+	tells[wireReceipt]("receipt"),
+	tells[comingOrGoing]("user-joined"),
+	tells[comingOrGoing]("user-left"),
+	tells[personHere]("user-renamed"),
+	tells[userUpdated]("user-updated"),
+	tells[presenceNotice]("presence"),
+	tells[typingNotice]("typing-indicator"),
+	tells[sessionEnded]("session-ended"),
+	tells[serverRestarting]("server-restarting"),
+}
+
+func tells[T any](name string) Described { return Described{Name: name, Out: reflect.TypeFor[T]()} }
+
+// Told describes all events that the server sends.
+func Told() []Described { return told }
+
+// Refusal is the answer to whatever was not done.
+func Refusal() reflect.Type { return reflect.TypeFor[refusal]() }

@@ -1,0 +1,609 @@
+// Generated from the server's registry of events by `make gen`: do not edit.
+
+export interface ServerEvents {
+  'new-message': (payload: Message) => void;
+  'message-edited': (payload: Entry) => void;
+  'message-deleted': (payload: Entry) => void;
+  'message-reaction': (payload: Entry) => void;
+  'room-created': (payload: Entry) => void;
+  'room-updated': (payload: Entry) => void;
+  'member-joined': (payload: Entry) => void;
+  'member-left': (payload: Entry) => void;
+  'member-role': (payload: Entry) => void;
+  'room-added': (payload: RoomNotice) => void;
+  'room-removed': (payload: RoomNotice) => void;
+  'room-read': (payload: Receipt) => void;
+  'receipt': (payload: Receipt) => void;
+  'user-joined': (payload: ComingOrGoing) => void;
+  'user-left': (payload: ComingOrGoing) => void;
+  'user-renamed': (payload: PersonHere) => void;
+  'user-updated': (payload: UserUpdated) => void;
+  'presence': (payload: PresenceNotice) => void;
+  'typing-indicator': (payload: TypingNotice) => void;
+  'session-ended': (payload: SessionEnded) => void;
+  'server-restarting': (payload: ServerRestarting) => void;
+}
+
+export interface Requests {
+  'user-join': { payload: JoinRequest; answer: JoinReply };
+  'account-create': { payload: AccountCreateRequest; answer: JoinReply };
+  'account-login': { payload: AccountLoginRequest; answer: JoinReply };
+  'account-password': { payload: AccountPasswordRequest; answer: Done };
+  'account-logout': { payload: Record<string, never>; answer: Done };
+  'session-list': { payload: Record<string, never>; answer: SessionListReply };
+  'session-revoke': { payload: SessionRevokeRequest; answer: Done };
+  'profile-update': { payload: ProfileRequest; answer: PersonReply };
+  'person-get': { payload: PersonRequest; answer: PersonReply };
+  'people-list': { payload: PeopleListRequest; answer: PeopleReply };
+  'people-sync': { payload: PeopleSyncRequest; answer: PeopleReply };
+  'person-role': { payload: PersonRoleRequest; answer: PersonReply };
+  'person-deactivate': { payload: PersonDeactivateRequest; answer: PersonReply };
+  'who-is-here': { payload: HereRequest; answer: HereReply };
+  'presence-active': { payload: PresenceActiveRequest; answer: Done };
+  'invite-create': { payload: InviteCreateRequest; answer: InviteReply };
+  'invite-list': { payload: Record<string, never>; answer: InviteListReply };
+  'invite-revoke': { payload: InviteRevokeRequest; answer: Done };
+  'invite-info': { payload: InviteTokenRequest; answer: InviteReply };
+  'invite-join': { payload: InviteTokenRequest; answer: RoomReply };
+  'room-create': { payload: RoomCreateRequest; answer: RoomReply };
+  'room-update': { payload: RoomUpdateRequest; answer: RoomReply };
+  'room-list': { payload: Record<string, never>; answer: RoomListReply };
+  'room-get': { payload: RoomRequest; answer: RoomReply };
+  'room-directory': { payload: DirectoryRequest; answer: DirectoryReply };
+  'room-join': { payload: RoomRequest; answer: RoomReply };
+  'room-leave': { payload: RoomRequest; answer: Done };
+  'room-sync': { payload: RoomSyncRequest; answer: RoomSyncReply };
+  'room-history': { payload: HistoryRequest; answer: HistoryReply };
+  'room-read': { payload: RoomReadRequest; answer: RoomReadReply };
+  'room-delivered': { payload: RoomDeliveredRequest; answer: Done };
+  'room-receipts': { payload: RoomRequest; answer: ReceiptsReply };
+  'direct-open': { payload: DirectOpenRequest; answer: RoomReply };
+  'member-list': { payload: MemberListRequest; answer: MemberListReply };
+  'member-add': { payload: MemberAddRequest; answer: RoomReply };
+  'member-kick': { payload: MemberKickRequest; answer: Done };
+  'member-unban': { payload: MemberRequest; answer: Done };
+  'member-role': { payload: MemberRoleRequest; answer: Done };
+  'chat-message': { payload: MessageRequest; answer: MessageReply };
+  'message-edit': { payload: MessageEditRequest; answer: OneMessageReply };
+  'message-delete': { payload: OneMessageRequest; answer: OneMessageReply };
+  'message-react': { payload: MessageReactRequest; answer: OneMessageReply };
+  'message-revisions': { payload: OneMessageRequest; answer: RevisionsReply };
+  'typing-indicator': { payload: TypingRequest; answer: Done };
+}
+
+/** An event of a catch-up: what it carried when it was live. */
+export type News = { [K in keyof ServerEvents]: { event: K; payload: Parameters<ServerEvents[K]>[0] } }[keyof ServerEvents];
+
+export interface Message {
+  id: string;
+  text: string;
+  username: string;
+  userId: string;
+  timestamp: string;
+  roomId: string;
+  seq: number;
+  clientId?: string;
+  editedAt?: string;
+  deletedAt?: string;
+  version?: number;
+  replyTo?: Quote;
+  mentions?: Mentions;
+  reactions?: Reaction[];
+}
+
+export interface Entry {
+  roomId: string;
+  seq: number;
+  id: string;
+  kind: EntryKind;
+  userId: string;
+  username: string;
+  timestamp: string;
+  message?: Message;
+  emoji?: string;
+  room?: Room;
+  member?: Member;
+}
+
+export interface RoomNotice {
+  roomId: string;
+  seq: number;
+  kind?: EntryKind;
+}
+
+export interface Receipt {
+  roomId: string;
+  userId: string;
+  readSeq: number;
+  deliveredSeq: number;
+}
+
+export interface ComingOrGoing {
+  userId: string;
+  username: string;
+  online: number;
+}
+
+export interface PersonHere {
+  userId: string;
+  username: string;
+}
+
+export interface UserUpdated {
+  person: Person;
+}
+
+export interface PresenceNotice {
+  userId: string;
+  presence: string;
+}
+
+export interface TypingNotice {
+  roomId: string;
+  userId: string;
+  username: string;
+  typing: boolean;
+}
+
+export interface SessionEnded {
+  reason: string;
+}
+
+export interface ServerRestarting {
+  retryAfter: number;
+}
+
+export interface JoinRequest {
+  username?: string;
+}
+
+export interface JoinReply {
+  success: true;
+  userId: string;
+  token?: string;
+  sessionId: string;
+  username: string;
+  login?: string;
+  role: Role;
+  roomId: string;
+  epoch: string;
+  lastSeq: number;
+  online: PersonHere[];
+  rooms: MyRoom[];
+  directory: number;
+}
+
+export interface AccountCreateRequest {
+  name?: string;
+  password?: string;
+  username?: string;
+  invitation?: string;
+}
+
+export interface AccountLoginRequest {
+  name?: string;
+  password?: string;
+}
+
+export interface AccountPasswordRequest {
+  old?: string;
+  new?: string;
+}
+
+export interface Done {
+  success: true;
+}
+
+export interface SessionListReply {
+  success: true;
+  sessions: Session[];
+}
+
+export interface SessionRevokeRequest {
+  sessionId?: string;
+}
+
+export interface ProfileRequest {
+  username?: string;
+  bio?: string;
+  status?: string;
+  statusUntil?: string;
+  presence?: string;
+  timeZone?: string;
+  avatar?: string;
+  receipts?: boolean;
+}
+
+export interface PersonReply {
+  success: true;
+  person: Person;
+}
+
+export interface PersonRequest {
+  userId?: string;
+}
+
+export interface PeopleListRequest {
+  prefix?: string;
+}
+
+export interface PeopleReply {
+  success: true;
+  people: Person[];
+  version?: number;
+}
+
+export interface PeopleSyncRequest {
+  version?: number;
+}
+
+export interface PersonRoleRequest {
+  userId?: string;
+  role?: Role;
+}
+
+export interface PersonDeactivateRequest {
+  userId?: string;
+  off?: boolean;
+}
+
+export interface HereRequest {
+  roomId?: string;
+}
+
+export interface HereReply {
+  success: true;
+  online: PersonHere[];
+}
+
+export interface PresenceActiveRequest {
+  active?: boolean;
+}
+
+export interface InviteCreateRequest {
+  roomId?: string;
+  role?: Role;
+  hours?: number;
+  maxUses?: number;
+}
+
+export interface InviteReply {
+  success: true;
+  token?: string;
+  invitation: Invitation;
+}
+
+export interface InviteListReply {
+  success: true;
+  invitations: Invitation[];
+}
+
+export interface InviteRevokeRequest {
+  invitationId?: string;
+}
+
+export interface InviteTokenRequest {
+  token?: string;
+}
+
+export interface RoomReply {
+  success: true;
+  roomId: string;
+  room: MyRoom;
+}
+
+export interface RoomCreateRequest {
+  name?: string;
+  kind?: RoomKind;
+  topic?: string;
+  description?: string;
+  history?: HistoryMode;
+  clientId?: string;
+  members?: string[];
+}
+
+export interface RoomUpdateRequest {
+  roomId?: string;
+  name?: string;
+  topic?: string;
+  description?: string;
+  archived?: boolean;
+}
+
+export interface RoomListReply {
+  success: true;
+  rooms: MyRoom[];
+}
+
+export interface RoomRequest {
+  roomId?: string;
+}
+
+export interface DirectoryRequest {
+  prefix?: string;
+  after?: string;
+}
+
+export interface DirectoryReply {
+  success: true;
+  rooms: Listed[];
+  hasMore: boolean;
+}
+
+export interface RoomSyncRequest {
+  roomId?: string;
+  epoch?: string;
+  afterSeq?: number;
+  afterId?: string;
+}
+
+export interface RoomSyncReply {
+  success: true;
+  roomId: string;
+  epoch: string;
+  lastSeq: number;
+  reset?: boolean;
+  events: News[];
+  hasMore: boolean;
+}
+
+export interface HistoryRequest {
+  roomId?: string;
+  beforeSeq?: number;
+  afterSeq?: number;
+  aroundSeq?: number;
+  limit?: number;
+}
+
+export interface HistoryReply {
+  success: true;
+  roomId: string;
+  messages: Message[];
+  hasMore: boolean;
+  lastSeq: number;
+  epoch: string;
+}
+
+export interface RoomReadRequest {
+  roomId?: string;
+  seq?: number;
+  unread?: boolean;
+}
+
+export interface RoomReadReply {
+  success: true;
+  roomId: string;
+  userId: string;
+  readSeq: number;
+  deliveredSeq: number;
+  unread: number;
+  mentions: number;
+}
+
+export interface RoomDeliveredRequest {
+  roomId?: string;
+  seq?: number;
+}
+
+export interface ReceiptsReply {
+  success: true;
+  receipts: Receipt[];
+}
+
+export interface DirectOpenRequest {
+  userIds?: string[];
+}
+
+export interface MemberListRequest {
+  roomId?: string;
+  after?: string;
+  banned?: boolean;
+}
+
+export interface MemberListReply {
+  success: true;
+  members: Member[];
+  hasMore: boolean;
+}
+
+export interface MemberAddRequest {
+  roomId?: string;
+  userIds?: string[];
+}
+
+export interface MemberKickRequest {
+  roomId?: string;
+  userId?: string;
+  ban?: boolean;
+  reason?: string;
+}
+
+export interface MemberRequest {
+  roomId?: string;
+  userId?: string;
+}
+
+export interface MemberRoleRequest {
+  roomId?: string;
+  userId?: string;
+  role?: Role;
+}
+
+export interface MessageRequest {
+  roomId?: string;
+  clientId?: string;
+  text?: string;
+  replyTo?: string;
+  mentions?: string[];
+}
+
+export interface MessageReply {
+  success: true;
+  messageId: string;
+  roomId: string;
+  seq: number;
+  timestamp: string;
+}
+
+export interface MessageEditRequest {
+  roomId?: string;
+  messageId?: string;
+  text?: string;
+}
+
+export interface OneMessageReply {
+  success: true;
+  message: Message;
+}
+
+export interface OneMessageRequest {
+  roomId?: string;
+  messageId?: string;
+}
+
+export interface MessageReactRequest {
+  roomId?: string;
+  messageId?: string;
+  emoji?: string;
+  on?: boolean;
+}
+
+export interface RevisionsReply {
+  success: true;
+  revisions: Revision[];
+}
+
+export interface TypingRequest {
+  roomId?: string;
+  typing?: boolean;
+}
+
+export interface Refusal {
+  success: false;
+  error: string;
+  code: ErrorCode;
+  retryAfter?: number;
+}
+
+export interface Quote {
+  id: string;
+  seq: number;
+  userId: string;
+  username: string;
+  text: string;
+}
+
+export interface Mentions {
+  userIds?: string[];
+  all?: boolean;
+  here?: boolean;
+}
+
+export interface Reaction {
+  emoji: string;
+  userIds: string[];
+}
+
+export type EntryKind = 'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role';
+
+export interface Room {
+  roomId: string;
+  kind: RoomKind;
+  name: string;
+  topic: string;
+  description: string;
+  history: HistoryMode;
+  createdBy: string;
+  createdAt: string;
+  archivedAt?: string;
+}
+
+export interface Member {
+  userId: string;
+  username: string;
+  role: Role;
+}
+
+export interface Person {
+  userId: string;
+  username: string;
+  login?: string;
+  role: Role;
+  avatar?: string;
+  bio?: string;
+  status?: string;
+  statusUntil?: string;
+  timeZone?: string;
+  deactivated?: boolean;
+  presence: string;
+  version: number;
+}
+
+export type Role = 'owner' | 'admin' | 'moderator' | 'member' | 'guest';
+
+export interface MyRoom {
+  roomId: string;
+  kind: RoomKind;
+  name: string;
+  topic: string;
+  description: string;
+  history: HistoryMode;
+  createdBy: string;
+  createdAt: string;
+  archivedAt?: string;
+  members: number;
+  role: Role;
+  epoch: string;
+  lastSeq: number;
+  firstSeq: number;
+  readSeq: number;
+  deliveredSeq: number;
+  unread: number;
+  mentions: number;
+  lastAt?: string;
+  peers?: Person[];
+}
+
+export interface Session {
+  sessionId: string;
+  device: string;
+  createdAt: string;
+  usedAt: string;
+  current: boolean;
+}
+
+export interface Invitation {
+  invitationId: string;
+  roomId?: string;
+  roomName?: string;
+  role: Role;
+  createdBy: string;
+  createdAt: string;
+  expiresAt: string;
+  maxUses: number;
+  uses: number;
+}
+
+export type RoomKind = 'public' | 'private' | 'announcement' | 'direct' | 'group';
+
+export type HistoryMode = 'all' | 'joined';
+
+export interface Listed {
+  roomId: string;
+  kind: RoomKind;
+  name: string;
+  topic: string;
+  description: string;
+  history: HistoryMode;
+  createdBy: string;
+  createdAt: string;
+  archivedAt?: string;
+  members: number;
+}
+
+export interface Revision {
+  text: string;
+  timestamp: string;
+}
+
+export type ErrorCode = 'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'retry' | 'internal';
