@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"internal/cli":       {"engineio", "socketio", "internal/", "web"},
 	"e2e":                {"socketio", "engineio", "socketio/"},
 	"e2e/":               {"socketio", "engineio", "socketio/"},
+	"e2e/torture":        {"socketio/client", "internal/db/dbtest"},
 }
 
 type listed struct {

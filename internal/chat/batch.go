@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -39,10 +40,22 @@ func (c *Chat) runBatch(ctx context.Context, ops []*operation) (*batch, error) {
 			chat: c, ctx: ctx, tx: tx, now: c.now(), heads: map[string]*head{}, members: map[memberKey]*access{},
 			results: make([]result, len(ops)),
 		}
-		return b.run(ops)
+		if err := b.run(ops); err != nil {
+			return err
+		}
+		if fault("acked-before-commit") {
+			return errNeverCommitted
+		}
+		return nil
 	})
+	if errors.Is(err, errNeverCommitted) {
+		err = nil
+	}
 	return b, err
 }
+
+// errNeverCommitted is a seeded fault: a batch that is acknowledged and lost.
+var errNeverCommitted = errors.New("chat: a seeded fault")
 
 func (b *batch) run(ops []*operation) error {
 	sent, err := b.prepareMessages(ops)
@@ -128,6 +141,9 @@ func (b *batch) number(e *Entry) error {
 		b.dirty = append(b.dirty, e.RoomID)
 	}
 	h.last++
+	if fault("gap-in-the-log") {
+		h.last++
+	}
 	e.Seq, e.At = h.last, fromMicros(micros(b.now))
 	if e.ID == "" {
 		e.ID = b.chat.newID()

@@ -98,6 +98,9 @@ func (m *committer) commit(ops []*operation) {
 	defer cancel()
 	start := time.Now()
 	b, err := m.chat.runBatch(ctx, ops)
+	if err == nil && fault("failed-but-saved") {
+		err = context.DeadlineExceeded
+	}
 	if err != nil {
 		// Nothing of it is in the log, unless the commit itself failed: then nobody knows, and the senders are to ask again.
 		err = unwritten(err)
@@ -110,6 +113,9 @@ func (m *committer) commit(ops []*operation) {
 	for i, op := range ops {
 		for _, e := range b.results[i].events {
 			m.chat.publish(e)
+			if fault("delivered-twice") {
+				m.chat.publish(e)
+			}
 		}
 		op.done <- b.results[i].err
 	}

@@ -62,7 +62,7 @@ func (b *batch) edit(acc access, a Actor, m Message, text string, out *Message) 
 		return err
 	}
 	m.Text, m.Mentions, m.EditedAt = text, mentions, fromMicros(micros(b.now))
-	*out, err = b.touch(a, m, Entry{Kind: KindEdit})
+	*out, err = b.touch(acc, a, m, Entry{Kind: KindEdit})
 	return err
 }
 
@@ -97,20 +97,24 @@ func (c *Chat) DeleteMessage(ctx context.Context, a Actor, roomID, messageID str
 			return err
 		}
 		m.Text, m.Mentions, m.Reactions, m.ReplyTo, m.DeletedAt = "", nil, nil, nil, fromMicros(micros(b.now))
-		out, err = b.touch(a, m, Entry{Kind: KindDelete})
+		out, err = b.touch(acc, a, m, Entry{Kind: KindDelete})
 		return err
 	})
 	return out, err
 }
 
 // touch writes the entry of a change to a message, and makes it the message's version.
-func (b *batch) touch(a Actor, m Message, e Entry) (Message, error) {
+func (b *batch) touch(acc access, a Actor, m Message, e Entry) (Message, error) {
 	e.RoomID, e.ActorID, e.ActorName, e.targetID = m.RoomID, a.UserID, a.Name, m.ID
 	seq, err := b.append(&e)
 	if err != nil {
 		return m, err
 	}
 	m.Version = seq
+	if fault("change-not-stored") && e.Kind == KindEdit {
+		_, err = b.tx.Exec(b.ctx, `UPDATE log SET text = 'unchanged' WHERE id = $1`, m.ID)
+		return m, err
+	}
 	if _, err := b.tx.Exec(b.ctx, `UPDATE log SET version = $1 WHERE id = $2`, seq, m.ID); err != nil {
 		return m, err
 	}
@@ -121,6 +125,9 @@ func (b *batch) touch(a Actor, m Message, e Entry) (Message, error) {
 		}
 	}
 	e.Message = &m
+	if e.Blind, err = b.blind(acc, m.Seq); err != nil {
+		return m, err
+	}
 	b.publish(Event{Entry: &e})
 	return m, nil
 }

@@ -45,6 +45,9 @@ type Entry struct {
 	Room    *Room       // as it is now: for create and update
 	Member  *RoomMember // as the entry made them: for join, leave, kick, ban and role
 
+	// Blind are members to whom only what Redacted returns may be told: it is about a message from before their time.
+	Blind []string
+
 	clientID, targetID, replyTo, text string
 	data                              entryData
 }
@@ -143,6 +146,38 @@ func timeOrZero(n sql.NullInt64) time.Time {
 // about reports whether an entry is about an earlier message.
 func (k EntryKind) about() bool {
 	return k == KindEdit || k == KindDelete || k == KindReact || k == KindUnreact
+}
+
+// Redacted returns what an entry is to somebody who may read what comes after a seq: what it shows of a message before is not in it.
+func (e *Entry) Redacted(from int64) *Entry {
+	out := *e
+	if m := out.Message; m != nil && m.Seq <= from {
+		out.Message, out.Emoji = nil, ""
+	} else if m != nil && m.ReplyTo != nil && m.ReplyTo.Seq <= from {
+		kept := *m
+		kept.ReplyTo = &Quote{ID: m.ReplyTo.ID, Seq: m.ReplyTo.Seq}
+		out.Message = &kept
+	}
+	return &out
+}
+
+// redact makes entries what they are to such a reader.
+func redact(entries []Entry, from int64) {
+	if from == 0 {
+		return
+	}
+	for i := range entries {
+		entries[i] = *entries[i].Redacted(from)
+	}
+}
+
+// blind finds the members of a room who may not read what stands at a seq.
+func (b *batch) blind(acc access, seq int64) ([]string, error) {
+	if acc.History == HistoryAll {
+		return nil, nil
+	}
+	rows, err := b.tx.Query(b.ctx, `SELECT user_id FROM memberships WHERE room_id = $1 AND left_seq IS NULL AND from_seq >= $2`, acc.RoomID, seq)
+	return db.Scan(rows, err, scanString)
 }
 
 // complete adds to entries of one room what is not in their rows: the messages they are about, reactions, the room.

@@ -53,6 +53,9 @@ func (b *batch) join(a Actor, roomID, userID string, role Role, from int64) (*En
 	if from < 0 {
 		from = seq - 1
 	}
+	if fault("history-before-joining") {
+		from = 0
+	}
 	_, err = b.tx.Exec(b.ctx, `INSERT INTO memberships (room_id, user_id, joined_seq, from_seq, role, read_seq, delivered_seq)
 		VALUES ($1, $2, $3, $4, $5, $3, $3)`, roomID, userID, seq, from, string(role))
 	if err == nil {

@@ -191,6 +191,7 @@ func (c *Chat) messages(ctx context.Context, acc access, text string, edge int64
 	if err := complete(ctx, c.db, acc.RoomID, entries); err != nil {
 		return nil, false, err
 	}
+	redact(entries, acc.FromSeq)
 	out := make([]Message, len(entries))
 	for i := range entries {
 		out[i] = *entries[i].Message

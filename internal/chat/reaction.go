@@ -56,7 +56,10 @@ func (c *Chat) React(ctx context.Context, a Actor, roomID, messageID, emoji stri
 		if _, err := b.tx.Exec(b.ctx, text, args...); err != nil {
 			return err
 		}
-		out, err = b.touch(a, m, Entry{Kind: kind, Emoji: emoji, data: entryData{Emoji: emoji}})
+		if fault("change-without-entry") {
+			return nil
+		}
+		out, err = b.touch(acc, a, m, Entry{Kind: kind, Emoji: emoji, data: entryData{Emoji: emoji}})
 		return err
 	})
 	return out, err

@@ -94,7 +94,18 @@ func TestMembershipIsAnInterval(t *testing.T) {
 		if _, err := f.AddMembers(ctx, owner, room, []string{ben.UserID}); err != nil {
 			t.Fatal(err)
 		}
-		say("while")
+		page, err := f.History(ctx, owner, chat.HistoryQuery{RoomID: room})
+		if err != nil {
+			t.Fatal(err)
+		}
+		old := page.Messages[0]
+		if _, err := f.EditMessage(ctx, owner, room, old.ID, "before, edited"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.SendMessage(ctx, owner, chat.Draft{RoomID: room, Text: "while", ReplyTo: old.ID}); err != nil {
+			t.Fatal(err)
+		}
+		f.sees(ben, room, "before")
 		if got := read(); !slices.Equal(got, []string{"while"}) {
 			t.Fatalf("%q", got)
 		}
@@ -102,7 +113,7 @@ func TestMembershipIsAnInterval(t *testing.T) {
 			t.Fatal(err)
 		}
 		say("without")
-		_, err := f.History(ctx, ben, chat.HistoryQuery{RoomID: room})
+		_, err = f.History(ctx, ben, chat.HistoryQuery{RoomID: room})
 		refusedAs(t, "an ex-member reads", err, chat.NotFound)
 		if _, err := f.AddMembers(ctx, owner, room, []string{ben.UserID}); err != nil {
 			t.Fatal(err)
@@ -116,6 +127,48 @@ func TestMembershipIsAnInterval(t *testing.T) {
 			t.Fatalf("a position before the membership: %+v, %v", news, err)
 		}
 	})
+}
+
+// sees fails when somebody is told a text, live or when they ask.
+func (f *fixture) sees(a chat.Actor, room, text string) {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r, err := f.MyRoom(f.t.Context(), a, room)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, e := range f.events {
+		if e.Entry == nil || e.Entry.RoomID != room || e.Entry.Seq <= r.FromSeq {
+			continue
+		}
+		told := e.Entry
+		if slices.Contains(told.Blind, a.UserID) {
+			told = told.Redacted(told.Seq - 1)
+		}
+		f.shows("live", told, text)
+	}
+	news, err := f.Sync(f.t.Context(), a, chat.Position{RoomID: room, Seq: r.FromSeq})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for i := range news.Entries {
+		f.shows("asked for", &news.Entries[i], text)
+	}
+	page, err := f.History(f.t.Context(), a, chat.HistoryQuery{RoomID: room})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for i := range page.Messages {
+		f.shows("history", &chat.Entry{Message: &page.Messages[i]}, text)
+	}
+}
+
+func (f *fixture) shows(how string, e *chat.Entry, text string) {
+	f.t.Helper()
+	if m := e.Message; m != nil && (strings.Contains(m.Text, text) || m.ReplyTo != nil && m.ReplyTo.Text != "") {
+		f.t.Errorf("%s: %+v of %+v", how, m, e)
+	}
 }
 
 func TestTheLastOwnerOfARoomHasAnHeir(t *testing.T) {

@@ -135,6 +135,9 @@ func (s *sending) findMembers(drafts []*operation) error {
 func (s *sending) send(op *operation) (refused, failed error) {
 	d, b := op.draft, s.b
 	key := clientKey{op.actor.UserID, d.ClientID}
+	if fault("ids-forgotten") {
+		d.ClientID += b.chat.newID()
+	}
 	if old, ok := s.known[key]; ok {
 		op.message, refused = repeated(old, op.actor, *d)
 		return refused, nil
@@ -154,6 +157,11 @@ func (s *sending) send(op *operation) (refused, failed error) {
 	if err != nil {
 		return split(err)
 	}
+	if quote != nil {
+		if e.Blind, err = b.blind(acc, quote.Seq); err != nil {
+			return split(err)
+		}
+	}
 	if e.data.Mentions, err = b.mentions(acc, d.Text, d.Mentions); err != nil {
 		return split(err)
 	}
@@ -166,6 +174,13 @@ func (s *sending) send(op *operation) (refused, failed error) {
 		CreatedAt: e.At, Version: e.Seq, ReplyTo: quote, Mentions: e.data.Mentions,
 	}
 	e.Message = &op.message
+	if fault("wrong-seq-in-ack") {
+		wrong := op.message
+		wrong.Seq++
+		op.message, e.Message = wrong, &Message{}
+		*e.Message = wrong
+		e.Message.Seq--
+	}
 	s.known[key] = sentBefore{op.message, d.ReplyTo}
 	b.publish(Event{Entry: e})
 	return nil, nil

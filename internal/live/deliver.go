@@ -1,6 +1,8 @@
 package live
 
 import (
+	"time"
+
 	"parley/engineio"
 	"parley/internal/chat"
 	"parley/socketio"
@@ -34,15 +36,43 @@ func (d *Door) deliverEntry(e *chat.Entry) {
 	case chat.KindJoin:
 		d.failed("join", d.io.To(userRoom(e.Member.UserID)).SocketsJoin(room))
 	case chat.KindLeave, chat.KindKick, chat.KindBan:
+		if chat.Fault("hears-after-leaving") {
+			break
+		}
 		d.failed("leave", d.io.To(userRoom(e.Member.UserID)).SocketsLeave(room))
 		d.typing.forget(e.RoomID, e.Member.UserID)
 	}
-	d.emit(room, nil, entryEvents[e.Kind], encode(payloadOf(e)))
+	if chat.Fault("delivery-lost") {
+		return
+	}
+	if chat.Fault("out-of-order") {
+		time.AfterFunc(5*time.Millisecond, func() { d.emit(room, nil, entryEvents[e.Kind], encode(payloadOf(e))) })
+		return
+	}
+	d.emitEntry(room, e)
 	switch e.Kind {
 	case chat.KindJoin:
 		d.emit(userRoom(e.Member.UserID), nil, "room-added", encode(roomNotice{RoomID: e.RoomID, Seq: e.Seq}))
 	case chat.KindLeave, chat.KindKick, chat.KindBan:
 		d.emit(userRoom(e.Member.UserID), nil, "room-removed", encode(roomNotice{RoomID: e.RoomID, Seq: e.Seq, Kind: e.Kind}))
+	}
+}
+
+// emitEntry sends an entry to the room, and to those who may not know what it is about only that it is there.
+func (d *Door) emitEntry(room string, e *chat.Entry) {
+	name := entryEvents[e.Kind]
+	if len(e.Blind) == 0 {
+		d.emit(room, nil, name, encode(payloadOf(e)))
+		return
+	}
+	blind := make([]string, len(e.Blind))
+	for i, id := range e.Blind {
+		blind[i] = userRoom(id)
+	}
+	d.emit(room, blind, name, encode(payloadOf(e)))
+	redacted := encode(payloadOf(e.Redacted(e.Seq - 1)))
+	for _, to := range blind {
+		d.emit(to, nil, name, redacted)
 	}
 }
 

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	var c config
+	flag.DurationVar(&c.duration, "duration", 30*time.Second, "how long people write")
+	flag.StringVar(&c.database, "database", "sqlite", "sqlite or postgres")
+	flag.StringVar(&c.kill, "kill", "server", "what is killed: none, server, or with Postgres database; pause stops that for a second")
+	flag.StringVar(&c.fault, "fault", "", "build the server with this seeded fault")
+	flag.IntVar(&c.people, "people", 20, "clients")
+	flag.IntVar(&c.rooms, "rooms", 10, "rooms")
+	flag.DurationVar(&c.pause, "pause", 20*time.Millisecond, "mean pause between two things that a person does")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	r, err := run(ctx, c)
+	for _, p := range r.Problems {
+		fmt.Println(p)
+	}
+	fmt.Println(r)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if err != nil || len(r.Problems) > 0 {
+		stop()
+		os.Exit(1)
+	}
+}
