@@ -81,8 +81,14 @@ bench: ## measure: the engine beside Node's socket.io in the same run, and durab
 fuzz: ## fuzz every target for 30 s
 	./scripts/fuzz 30s
 
-torture: ## kill -9 the server 200 times while people write
+torture: ## kill the server and its database again and again while people write, and look for what was lost
 	PARLEY_CRASH_CYCLES=200 go test -count=1 -v -run TestKillNine ./e2e
+	go run ./e2e/torture -duration 60s -database sqlite -kill server
+	go run ./e2e/torture -duration 60s -database postgres -kill server
+	go run ./e2e/torture -duration 60s -database postgres -kill database
+	go run ./e2e/torture -duration 60s -database postgres -kill pause
+	go run ./e2e/torture -duration 4s -database sqlite -fault all
+	go run ./e2e/torture -duration 4s -database postgres -fault all
 
 clean: ## remove what was built
 	rm -rf bin e2e/out web/dist/assets web/dist/socket.io web/dist/*.html web/dist/*.js web/dist/*.svg

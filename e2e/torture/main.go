@@ -14,13 +14,21 @@ func main() {
 	flag.DurationVar(&c.duration, "duration", 30*time.Second, "how long people write")
 	flag.StringVar(&c.database, "database", "sqlite", "sqlite or postgres")
 	flag.StringVar(&c.kill, "kill", "server", "what is killed: none, server, or with Postgres database; pause stops that for a second")
-	flag.StringVar(&c.fault, "fault", "", "build the server with this seeded fault")
+	flag.StringVar(&c.fault, "fault", "", "build the server with this seeded fault; all tries each of them, and fails when one is not found")
 	flag.IntVar(&c.people, "people", 20, "clients")
 	flag.IntVar(&c.rooms, "rooms", 10, "rooms")
 	flag.DurationVar(&c.pause, "pause", 20*time.Millisecond, "mean pause between two things that a person does")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if c.fault == "all" {
+		if err := tryFaults(ctx, c); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			stop()
+			os.Exit(1)
+		}
+		return
+	}
 	r, err := run(ctx, c)
 	for _, p := range r.Problems {
 		fmt.Println(p)

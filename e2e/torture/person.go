@@ -46,7 +46,7 @@ func (p *person) connect(ctx context.Context) error {
 		if err := p.tryConnect(ctx); err == nil {
 			return nil
 		} else if ctx.Err() != nil {
-			return err
+			return fmt.Errorf("%s cannot connect: %w", p.name, err)
 		}
 		select {
 		case <-time.After(time.Duration(20+p.rand.IntN(80)) * time.Millisecond):

@@ -22,8 +22,6 @@ type config struct {
 	people   int
 	rooms    int
 	pause    time.Duration // between two things that a person does
-	// stopEarly ends the run as soon as a client sees that something is wrong.
-	stopEarly bool
 }
 
 // report is what a run found.
@@ -123,22 +121,7 @@ func (t *trial) live(ctx context.Context) {
 	}
 	wg.Go(func() { t.comeAndGo(working, healing) })
 	wg.Go(func() { t.nemesis(working) })
-	if t.stopEarly {
-		wg.Go(func() { t.stopAtProblems(working, stop) })
-	}
 	wg.Wait()
-}
-
-func (t *trial) stopAtProblems(ctx context.Context, stop func()) {
-	for ctx.Err() == nil {
-		time.Sleep(50 * time.Millisecond)
-		t.h.mu.Lock()
-		n := len(t.h.problems)
-		t.h.mu.Unlock()
-		if n > 0 {
-			stop()
-		}
-	}
 }
 
 // comeAndGo brings people into rooms and puts them out again.

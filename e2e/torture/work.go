@@ -123,6 +123,7 @@ func (p *person) settleRefused(s *sent, a answer) {
 		if !s.unsure {
 			p.h.settle(s, refused, "", 0)
 		}
+	case "unauthenticated":
 	default:
 		p.h.problem("chat-message is answered " + string(a.raw))
 	}
@@ -152,6 +153,7 @@ func (p *person) once(ctx context.Context, event string, payload any) {
 	}
 	switch a.Code {
 	case "not-found", "forbidden", "unavailable", "retry":
+	case "unauthenticated": // the person's own loop is about to join again
 	default:
 		p.h.problem(event + " is answered " + string(a.raw))
 	}

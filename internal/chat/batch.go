@@ -43,7 +43,7 @@ func (c *Chat) runBatch(ctx context.Context, ops []*operation) (*batch, error) {
 		if err := b.run(ops); err != nil {
 			return err
 		}
-		if fault("acked-before-commit") {
+		if ops[0].draft != nil && fault("acked-before-commit") {
 			return errNeverCommitted
 		}
 		return nil

@@ -39,6 +39,7 @@ type Chat struct {
 	now        func() time.Time
 	newID      func() string
 	committers []*committer
+	indexer    *indexer
 	drawing    chan struct{} // a place for each picture that is decoded
 	stopping   chan struct{}
 	stop       sync.Once
@@ -87,6 +88,8 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 		c.committers = append(c.committers, m)
 		go m.loop()
 	}
+	c.indexer = newIndexer(c)
+	go c.indexer.loop()
 	return c, nil
 }
 
@@ -96,6 +99,7 @@ func (c *Chat) Close() {
 	for _, m := range c.committers {
 		<-m.done
 	}
+	<-c.indexer.done
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

@@ -98,7 +98,7 @@ func (m *committer) commit(ops []*operation) {
 	defer cancel()
 	start := time.Now()
 	b, err := m.chat.runBatch(ctx, ops)
-	if err == nil && fault("failed-but-saved") {
+	if err == nil && ops[0].draft != nil && fault("failed-but-saved") {
 		err = context.DeadlineExceeded
 	}
 	if err != nil {
@@ -113,6 +113,9 @@ func (m *committer) commit(ops []*operation) {
 	for i, op := range ops {
 		for _, e := range b.results[i].events {
 			m.chat.publish(e)
+			if e.Entry != nil {
+				m.chat.indexer.changed(e.Entry.RoomID)
+			}
 			if fault("delivered-twice") {
 				m.chat.publish(e)
 			}

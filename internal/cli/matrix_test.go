@@ -112,6 +112,7 @@ var matrixCases = map[string]matrixCase{
 	"message-delete":    {insiders("room-moderator"), inRoom(nil)},
 	"message-react":     {insiders("member"), inRoom(reply{"emoji": "👍"})},
 	"message-revisions": {insiders("member"), inRoom(nil)},
+	"search":            {insiders("member"), inRoom(reply{"query": "canary"})},
 	"typing-indicator":  {insiders("member"), inRoom(reply{"typing": true})},
 }
 

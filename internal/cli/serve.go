@@ -124,9 +124,9 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 	}
 	if c.RateLimit.Count > 0 {
 		o.Rates = live.Rates{
-			Messages:  live.Rate{Count: c.RateLimit.Count, Per: c.RateLimit.Per, Burst: c.RateLimit.Count},
-			Events:    live.Rate{Count: c.EventsPerMinute, Per: time.Minute, Burst: 50},
-			Creations: rateOf(c.CreationLimit, c.CreationLimit.Count), SignIns: rateOf(c.SignInLimit, signInBurst), Account: rateOf(c.AccountLimit, signInBurst),
+			Messages: live.Rate{Count: c.RateLimit.Count, Per: c.RateLimit.Per, Burst: c.RateLimit.Count},
+			Events:   live.Rate{Count: c.EventsPerMinute, Per: time.Minute, Burst: 50},
+			Searches: rateOf(c.SearchLimit, searchBurst), Creations: rateOf(c.CreationLimit, c.CreationLimit.Count), SignIns: rateOf(c.SignInLimit, signInBurst), Account: rateOf(c.AccountLimit, signInBurst),
 		}
 		o.Admission.PerIPRate, o.Admission.PerIPBurst = float64(c.ConnRatePerIP), 5*c.ConnRatePerIP
 		o.Admission.Handshakes = float64(c.Handshakes)
@@ -136,8 +136,11 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 	return o
 }
 
-// signInBurst is how many attempts to sign in may come at once.
-const signInBurst = 5
+// How many attempts to sign in, and how many searches, may come at once.
+const (
+	signInBurst = 5
+	searchBurst = 10
+)
 
 func rateOf(r config.Rate, burst int) live.Rate {
 	return live.Rate{Count: r.Count, Per: r.Per, Burst: burst}

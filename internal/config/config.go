@@ -35,6 +35,7 @@ type Config struct {
 	MessageMaxChars int           `env:"PARLEY_MESSAGE_MAX_CHARS" default:"4000" help:"Characters of a message; a longer one is refused."`
 	MaxPayload      Size          `env:"PARLEY_MAX_PAYLOAD" default:"64KiB" help:"Bytes a client may send at once."`
 	CreationLimit   Rate          `env:"PARLEY_CREATION_LIMIT" default:"30/m" help:"What a person may make or change besides messages: rooms, memberships, invitations, the profile."`
+	SearchLimit     Rate          `env:"PARLEY_SEARCH_LIMIT" default:"30/m" help:"Searches of a person; 10 of them at once."`
 	SignInLimit     Rate          `env:"PARLEY_SIGN_IN_LIMIT" default:"6/m" help:"Attempts to sign in, sign up or use an invitation, per address; 5 of them at once."`
 	AccountLimit    Rate          `env:"PARLEY_ACCOUNT_LIMIT" default:"11/h" help:"Attempts of one address at one account; 5 of them at once."`
 	EventsPerMinute int           `env:"PARLEY_EVENTS_PER_MINUTE" default:"120" help:"Events of one connection per minute, 50 of them at once."`

@@ -3,19 +3,22 @@ package db
 import (
 	"context"
 	"database/sql"
+	"strconv"
+	"strings"
 )
 
 // createSearch makes the index of the full-text search. Both databases are fed the same tokens, which the caller makes; how they
 // keep them differs.
 func (d Dialect) createSearch(ctx context.Context, tx *sql.Tx) error {
 	statements := []string{
-		`CREATE TABLE search_docs (doc BIGINT PRIMARY KEY, room_id TEXT NOT NULL, seq BIGINT NOT NULL)`,
+		`CREATE TABLE search_docs (doc BIGINT PRIMARY KEY, room_id TEXT NOT NULL, seq BIGINT NOT NULL, created_at BIGINT NOT NULL)`,
 		`CREATE UNIQUE INDEX search_docs_by_seq ON search_docs (room_id, seq)`,
-		`CREATE VIRTUAL TABLE search USING fts5(tokens, content='', contentless_delete=1, detail=full, tokenize="unicode61 remove_diacritics 0 tokenchars '_:'")`,
+		`CREATE VIRTUAL TABLE search USING fts5(tokens, content='', contentless_delete=1, detail=full, tokenize="unicode61 remove_diacritics 0 categories 'L* N* M* Co'")`,
 	}
 	if d == Postgres {
 		statements = []string{
-			`CREATE TABLE search_docs (doc BIGINT PRIMARY KEY, room_id TEXT NOT NULL, seq BIGINT NOT NULL, tokens TSVECTOR NOT NULL)`,
+			`CREATE TABLE search_docs (doc BIGINT PRIMARY KEY, room_id TEXT NOT NULL, seq BIGINT NOT NULL, created_at BIGINT NOT NULL,
+				tokens TSVECTOR NOT NULL)`,
 			`CREATE UNIQUE INDEX search_docs_by_seq ON search_docs (room_id, seq)`,
 			`CREATE INDEX search_docs_by_token ON search_docs USING GIN (tokens)`,
 		}
@@ -23,6 +26,90 @@ func (d Dialect) createSearch(ctx context.Context, tx *sql.Tx) error {
 	for _, s := range statements {
 		if _, err := tx.ExecContext(ctx, s); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// SearchIndex is how the tokens of a document are kept and found.
+type SearchIndex struct {
+	// Put keeps a new document's tokens, given as Tokens writes them: doc, room, seq, created_at, tokens.
+	Put []string
+	// Drop forgets a document: doc.
+	Drop []string
+	// Find are queries for documents, the newest first, to be tried in turn until one has enough: query, doc below which to look,
+	// limit, user, and the bounds of created_at, both exclusive.
+	Find []string
+}
+
+// The reader's membership is in the query: nothing is found that they may not read.
+const findReadable = `JOIN memberships m ON m.room_id = d.room_id AND m.user_id = $4 AND m.left_seq IS NULL AND d.seq > m.from_seq
+	WHERE d.created_at > $5 AND d.created_at < $6 ORDER BY d.doc DESC LIMIT $3`
+
+// Search is how this database does it.
+func (d Dialect) Search() SearchIndex {
+	if d == Postgres {
+		return SearchIndex{
+			Put:  []string{`INSERT INTO search_docs (doc, room_id, seq, created_at, tokens) VALUES ($1, $2, $3, $4, CAST($5 AS text)::tsvector)`},
+			Drop: []string{`DELETE FROM search_docs WHERE doc = $1`},
+			Find: []string{
+				// Frequent words are met soon by walking back from the newest message; of seldom ones the index names all.
+				`SELECT d.doc, d.room_id, d.seq FROM (SELECT doc, room_id, seq, created_at FROM (SELECT * FROM search_docs WHERE doc < $2
+					ORDER BY doc DESC LIMIT 4000) recent WHERE tokens @@ CAST($1 AS text)::tsquery) d ` + findReadable,
+				`SELECT d.doc, d.room_id, d.seq FROM (SELECT doc, room_id, seq, created_at FROM search_docs WHERE tokens @@ CAST($1 AS text)::tsquery
+					AND doc < $2 OFFSET 0) d ` + findReadable,
+			},
+		}
+	}
+	return SearchIndex{
+		Put: []string{
+			`INSERT INTO search_docs (doc, room_id, seq, created_at) VALUES ($1, $2, $3, $4)`,
+			`INSERT INTO search (rowid, tokens) VALUES ($1, $5)`,
+		},
+		Drop: []string{`DELETE FROM search_docs WHERE doc = $1`, `DELETE FROM search WHERE rowid = $1`},
+		Find: []string{`SELECT d.doc, d.room_id, d.seq FROM search s JOIN search_docs d ON d.doc = s.rowid
+			JOIN memberships m ON m.room_id = d.room_id AND m.user_id = $4 AND m.left_seq IS NULL AND d.seq > m.from_seq
+			WHERE s.tokens MATCH $1 AND s.rowid < $2 AND d.created_at > $5 AND d.created_at < $6 ORDER BY s.rowid DESC LIMIT $3`},
+	}
+}
+
+// Tokens writes the tokens of a document, in their order, as the index wants them.
+func (d Dialect) Tokens(tokens []string) string {
+	if d == SQLite {
+		return strings.Join(tokens, " ")
+	}
+	var b strings.Builder
+	for i, t := range tokens {
+		b.WriteString("'" + t + "':" + strconv.Itoa(min(i+1, maxPosition)) + " ")
+	}
+	return b.String()
+}
+
+// maxPosition is the last position that Postgres can keep.
+const maxPosition = 16383
+
+// Match writes a query: all groups must match, of a group any phrase, of a phrase all tokens in a row.
+func (d Dialect) Match(groups [][][]string) string {
+	and, or, row, quote := " AND ", " OR ", " ", `"`
+	if d == Postgres {
+		and, or, row, quote = " & ", " | ", "' <-> '", "'"
+	}
+	all := make([]string, len(groups))
+	for i, phrases := range groups {
+		either := make([]string, len(phrases))
+		for j, tokens := range phrases {
+			either[j] = "(" + quote + strings.Join(tokens, row) + quote + ")"
+		}
+		all[i] = "(" + strings.Join(either, or) + ")"
+	}
+	return strings.Join(all, and)
+}
+
+// Used are the arguments that a statement names, for databases that want no others: those up to the last one.
+func Used(text string, args []any) []any {
+	for n := len(args); n > 0; n-- {
+		if strings.Contains(text, "$"+strconv.Itoa(n)) {
+			return args[:n]
 		}
 	}
 	return nil

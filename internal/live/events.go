@@ -91,6 +91,7 @@ var events = []event{
 	row("message-delete", chat.Guest, message, (*Door).messageDelete),
 	row("message-react", chat.Guest, free, (*Door).messageReact),
 	row("message-revisions", chat.Guest, free, (*Door).messageRevisions),
+	row("search", chat.Guest, searching, (*Door).search),
 	row("typing-indicator", chat.Guest, free, (*Door).typingIndicator),
 }
 

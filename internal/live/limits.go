@@ -18,6 +18,7 @@ type Rate struct {
 type Rates struct {
 	Messages  Rate // of one person, on all their connections: sending, editing, deleting
 	Events    Rate // of one connection
+	Searches  Rate // of one person
 	Creations Rate // of one person: making and changing rooms, joining, inviting
 	SignIns   Rate // of one address: whatever tries a password or a token
 	Account   Rate // of one address at one account
@@ -48,15 +49,16 @@ const (
 	message
 	creation
 	signIn
+	searching
 )
 
 // limits are those that belong to people and addresses, not to connections.
 type limits struct {
-	messages, creations, signIns, accounts *keyedLimits
+	messages, creations, signIns, accounts, searches *keyedLimits
 }
 
 func newLimits(r Rates) *limits {
-	return &limits{newKeyedLimits(r.Messages), newKeyedLimits(r.Creations), newKeyedLimits(r.SignIns), newKeyedLimits(r.Account)}
+	return &limits{newKeyedLimits(r.Messages), newKeyedLimits(r.Creations), newKeyedLimits(r.SignIns), newKeyedLimits(r.Account), newKeyedLimits(r.Searches)}
 }
 
 func (l *limits) take(c cost, who *client) (time.Duration, bool) {
@@ -67,12 +69,14 @@ func (l *limits) take(c cost, who *client) (time.Duration, bool) {
 		return l.creations.take(who.person().UserID)
 	case signIn:
 		return l.signIns.take(who.address())
+	case searching:
+		return l.searches.take(who.person().UserID)
 	}
 	return 0, true
 }
 
 func (l *limits) close() {
-	for _, k := range []*keyedLimits{l.messages, l.creations, l.signIns, l.accounts} {
+	for _, k := range []*keyedLimits{l.messages, l.creations, l.signIns, l.accounts, l.searches} {
 		k.close()
 	}
 }

@@ -68,6 +68,7 @@ export interface Requests {
   'message-delete': { payload: OneMessageRequest; answer: OneMessageReply };
   'message-react': { payload: MessageReactRequest; answer: OneMessageReply };
   'message-revisions': { payload: OneMessageRequest; answer: RevisionsReply };
+  'search': { payload: SearchRequest; answer: SearchReply };
   'typing-indicator': { payload: TypingRequest; answer: Done };
 }
 
@@ -473,6 +474,18 @@ export interface RevisionsReply {
   revisions: Revision[];
 }
 
+export interface SearchRequest {
+  query?: string;
+  roomId?: string;
+  cursor?: number;
+}
+
+export interface SearchReply {
+  success: true;
+  hits: Hit[];
+  cursor?: number;
+}
+
 export interface TypingRequest {
   roomId?: string;
   typing?: boolean;
@@ -604,6 +617,12 @@ export interface Listed {
 export interface Revision {
   text: string;
   timestamp: string;
+}
+
+export interface Hit {
+  message: Message;
+  roomName: string;
+  roomKind: RoomKind;
 }
 
 export type ErrorCode = 'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'retry' | 'internal';

@@ -169,6 +169,7 @@ func (c *Cluster) Run() error {
 	result := make(chan error, 1)
 	go func() { // the process ends with the thread that started it, which therefore waits for it
 		runtime.LockOSThread()
+		defer runtime.UnlockOSThread() // without it the thread would end here, and with it other processes that it started
 		defer close(c.done)
 		err := c.cmd.Start()
 		result <- err

@@ -26,7 +26,7 @@ CREATE TABLE counters (
     name  TEXT PRIMARY KEY,
     value BIGINT NOT NULL
 );
-INSERT INTO counters (name, value) VALUES ('directory', 0);
+INSERT INTO counters (name, value) VALUES ('directory', 0), ('search', 0);
 
 ALTER TABLE sessions ADD COLUMN device TEXT NOT NULL DEFAULT '';      -- what the client says it is
 
@@ -37,7 +37,6 @@ ALTER TABLE rooms ADD COLUMN direct_key TEXT;                         -- of a di
 ALTER TABLE rooms ADD COLUMN created_by TEXT;
 ALTER TABLE rooms ADD COLUMN archived_at BIGINT;
 ALTER TABLE rooms ADD COLUMN members BIGINT NOT NULL DEFAULT 0;       -- how many are in it now
-ALTER TABLE rooms ADD COLUMN indexed_seq BIGINT NOT NULL DEFAULT 0;   -- up to where the search knows it
 CREATE UNIQUE INDEX rooms_by_direct_key ON rooms (direct_key) WHERE direct_key IS NOT NULL;
 UPDATE rooms SET members = (SELECT count(*) FROM memberships m WHERE m.room_id = rooms.id AND m.left_seq IS NULL);
 
@@ -119,6 +118,12 @@ CREATE TABLE mentions (
     PRIMARY KEY (room_id, seq, user_id)
 );
 CREATE INDEX mentions_by_user ON mentions (user_id, room_id, seq);
+
+-- Up to where the search knows a room.
+CREATE TABLE search_rooms (
+    room_id TEXT PRIMARY KEY REFERENCES rooms (id),
+    seq     BIGINT NOT NULL
+);
 
 -- +goose Down
 SELECT 1; -- a log cannot become messages again: restore a backup instead

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+)
+
+// faults are those that a server built with the tag "faults" has: see the calls of fault in internal/chat and internal/live.
+var faults = []string{
+	"acked-before-commit", "failed-but-saved", "delivered-twice", "gap-in-the-log", "ids-forgotten", "wrong-seq-in-ack", "change-not-stored",
+	"change-without-entry", "catch-up-skips", "history-before-joining", "hears-after-leaving", "delivery-lost", "out-of-order",
+}
+
+// tryFaults runs the server with each fault and fails when the check does not find it.
+func tryFaults(ctx context.Context, c config) error {
+	dir, err := os.MkdirTemp("", "parley-torture-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if c.bin, err = build(ctx, dir, true); err != nil {
+		return err
+	}
+	missed := 0
+	for _, fault := range faults {
+		c.fault = fault
+		r, err := run(ctx, c)
+		found := len(r.Problems) > 0 || err != nil
+		if !found {
+			missed++
+		}
+		fmt.Printf("%-24s %-8s found %-5v %s\n", fault, c.database, found, r)
+	}
+	if missed > 0 {
+		return fmt.Errorf("%d of %d seeded faults were not found", missed, len(faults))
+	}
+	return nil
+}

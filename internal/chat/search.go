@@ -1,0 +1,287 @@
+package chat
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"parley/internal/db"
+)
+
+// The bounds of a search.
+const (
+	maxQueryChars = 500
+	maxTerms      = 16
+	SearchPage    = 20
+	// maxRoomTokens is with how many rooms a query names the reader's rooms to the index; past it the index finds more than they
+	// may read, and the rest is left out afterwards.
+	maxRoomTokens = 64
+)
+
+// SearchQuery asks for messages.
+type SearchQuery struct {
+	// Text is words, which must all be there, "phrases", and from:NAME in:ROOM before:DATE after:DATE has:link mentions:me.
+	Text   string
+	RoomID string // only in this room, when given
+	Cursor int64  // of the page before, 0 for the newest
+}
+
+// Hit is a message that was found.
+type Hit struct {
+	Message  Message
+	RoomName string
+	RoomKind RoomKind
+}
+
+// SearchResult is a page of hits, the newest first.
+type SearchResult struct {
+	Hits   []Hit
+	Cursor int64 // of the next page, 0 when there is none
+}
+
+// parsedQuery is a query, understood.
+type parsedQuery struct {
+	terms         [][]string // phrases, all of which must be there
+	from, in      []string
+	after, before time.Time
+	link, me      bool
+}
+
+// parseQuery understands what somebody typed.
+func parseQuery(text string) (q parsedQuery, err error) {
+	if utf8.RuneCountInString(text) > maxQueryChars || !utf8.ValidString(text) {
+		return q, errorf(TooLarge, fmt.Sprintf("The search is too long (max %d characters)", maxQueryChars))
+	}
+	for _, part := range queryParts(text) {
+		key, value, isFilter := strings.Cut(part, ":")
+		if !isFilter || value == "" {
+			key = ""
+		}
+		switch strings.ToLower(key) {
+		case "from":
+			q.from = append(q.from, strings.TrimPrefix(value, "@"))
+		case "in":
+			q.in = append(q.in, strings.TrimPrefix(value, "#"))
+		case "before":
+			q.before, err = parseDay(value)
+		case "after":
+			if q.after, err = parseDay(value); err == nil {
+				q.after = q.after.AddDate(0, 0, 1)
+			}
+		case "has":
+			if q.link = strings.EqualFold(value, "link"); !q.link {
+				err = errorf(Invalid, "has: knows only link")
+			}
+		case "mentions":
+			if q.me = strings.EqualFold(value, "me"); !q.me {
+				err = errorf(Invalid, "mentions: knows only me")
+			}
+		default:
+			if phrase := phraseOf(part); len(phrase) > 0 {
+				q.terms = append(q.terms, phrase)
+			}
+		}
+		if err != nil {
+			return q, err
+		}
+	}
+	if len(q.terms) > maxTerms {
+		return q, errorf(TooLarge, fmt.Sprintf("The search has too many words (max %d)", maxTerms))
+	}
+	if len(q.terms) == 0 && len(q.from) == 0 && len(q.in) == 0 && !q.link && !q.me && q.after.IsZero() && q.before.IsZero() {
+		return q, errorf(Invalid, "There is nothing to search for")
+	}
+	return q, nil
+}
+
+// queryParts cuts a query at spaces outside of quotes, and drops the quotes.
+func queryParts(text string) (parts []string) {
+	var part strings.Builder
+	quoted := false
+	for _, r := range text + " " {
+		switch {
+		case r == '"' || r == '“' || r == '”':
+			quoted = !quoted
+		case !quoted && (r == ' ' || r == '\t' || r == '\n' || r == '\u3000'):
+			if part.Len() > 0 {
+				parts = append(parts, part.String())
+				part.Reset()
+			}
+		default:
+			part.WriteRune(r)
+		}
+	}
+	if part.Len() > 0 { // a quote that does not end
+		parts = append(parts, part.String())
+	}
+	return parts
+}
+
+func parseDay(text string) (time.Time, error) {
+	day, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return day, errorf(Invalid, "A date is written like 2026-01-31")
+	}
+	return day, nil
+}
+
+// Search finds messages among those that the actor may read.
+func (c *Chat) Search(ctx context.Context, a Actor, q SearchQuery) (SearchResult, error) {
+	parsed, err := parseQuery(q.Text)
+	if err != nil {
+		return SearchResult{}, err
+	}
+	rooms, err := c.searchableRooms(ctx, a, parsed.in, q.RoomID)
+	if err != nil {
+		return SearchResult{}, unreadable(err)
+	}
+	groups, err := c.searchGroups(ctx, a, parsed, rooms)
+	if err != nil {
+		return SearchResult{}, unreadable(err)
+	}
+	out, err := c.find(ctx, a, parsed, groups, rooms, q.Cursor)
+	if err != nil {
+		return SearchResult{}, unreadable(err)
+	}
+	return out, nil
+}
+
+// searchableRooms are the actor's rooms, or those of them that a query names.
+func (c *Chat) searchableRooms(ctx context.Context, a Actor, names []string, id string) (map[string]Room, error) {
+	rows, err := c.db.Query(ctx, selectRooms+`JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL AND m.user_id = $1`, a.UserID)
+	all, err := db.Scan(rows, err, func(rows *sql.Rows, r *Room) error { return scanRoom(rows, r) })
+	if err != nil {
+		return nil, err
+	}
+	rooms := map[string]Room{}
+	for _, r := range all {
+		wanted := id == "" || r.ID == id
+		for _, name := range names {
+			wanted = wanted && (r.ID == name || strings.EqualFold(r.Name, name))
+		}
+		if wanted {
+			rooms[r.ID] = r
+		}
+	}
+	if len(rooms) == 0 {
+		return nil, errNoRoom()
+	}
+	return rooms, nil
+}
+
+// searchGroups are what the index is asked for: see [db.Dialect.Match].
+func (c *Chat) searchGroups(ctx context.Context, a Actor, q parsedQuery, rooms map[string]Room) ([][][]string, error) {
+	var groups [][][]string
+	for _, phrase := range q.terms {
+		groups = append(groups, [][]string{phrase})
+	}
+	for _, name := range q.from {
+		rows, err := c.db.Query(ctx, `SELECT id FROM users WHERE id = $1 OR login = $2 OR lower(name) = $2 LIMIT 50`, name, strings.ToLower(name))
+		ids, err := db.Scan(rows, err, scanString)
+		if err != nil {
+			return nil, err
+		}
+		if len(ids) == 0 {
+			return nil, errorf(NotFound, "No such person")
+		}
+		var senders [][]string
+		for _, id := range ids {
+			senders = append(senders, []string{senderToken(id)})
+		}
+		groups = append(groups, senders)
+	}
+	if q.link {
+		groups = append(groups, [][]string{{linkToken}})
+	}
+	if q.me {
+		groups = append(groups, [][]string{{mentionToken(a.UserID)}, {mentionToken("all")}})
+	}
+	if len(groups) == 0 || len(rooms) <= maxRoomTokens {
+		var in [][]string
+		for id := range rooms {
+			in = append(in, []string{roomToken(id)})
+		}
+		groups = append(groups, in)
+	}
+	return groups, nil
+}
+
+// found is where a hit is.
+type found struct {
+	doc  int64
+	room string
+	seq  int64
+}
+
+// find reads pages of places until it has a page of hits: what was found may have been deleted since.
+func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, rooms map[string]Room, cursor int64) (SearchResult, error) {
+	out := SearchResult{Hits: []Hit{}}
+	if cursor <= 0 {
+		cursor = 1 << 62
+	}
+	for {
+		places, err := c.findPlaces(ctx, a, q, groups, cursor)
+		if err != nil {
+			return out, err
+		}
+		for i, p := range places {
+			if len(out.Hits) == SearchPage {
+				out.Cursor = cursor // p is the first of the next page
+				return out, nil
+			}
+			cursor = p.doc
+			hit, ok, err := c.hit(ctx, a, rooms, places[i])
+			if err != nil {
+				return out, err
+			}
+			if ok {
+				out.Hits = append(out.Hits, hit)
+			}
+		}
+		if len(places) <= SearchPage {
+			return out, nil
+		}
+	}
+}
+
+// findPlaces asks the index, by each way that it has until one finds enough.
+func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, cursor int64) (places []found, err error) {
+	from, to := int64(-1), int64(1<<62)
+	if !q.after.IsZero() {
+		from = micros(q.after) - 1
+	}
+	if !q.before.IsZero() {
+		to = micros(q.before)
+	}
+	for _, text := range c.db.Dialect.Search().Find {
+		rows, err := c.db.Query(ctx, text, c.db.Dialect.Match(groups), cursor, SearchPage+1, a.UserID, from, to)
+		places, err = db.Scan(rows, err, func(rows *sql.Rows, f *found) error { return rows.Scan(&f.doc, &f.room, &f.seq) })
+		if err != nil || len(places) > SearchPage {
+			return places, err
+		}
+	}
+	return places, nil
+}
+
+// hit reads a message that was found, if the actor may read it, as the log has it now.
+func (c *Chat) hit(ctx context.Context, a Actor, rooms map[string]Room, p found) (Hit, bool, error) {
+	r, ok := rooms[p.room]
+	if !ok {
+		return Hit{}, false, nil
+	}
+	acc, err := c.reader(ctx, a, p.room)
+	if AsError(err).Kind == NotFound && err != nil {
+		return Hit{}, false, nil
+	}
+	if err != nil {
+		return Hit{}, false, err
+	}
+	messages, _, err := c.messages(ctx, acc, after, p.seq-1, 1)
+	if err != nil || len(messages) == 0 || messages[0].Seq != p.seq || !messages[0].DeletedAt.IsZero() {
+		return Hit{}, false, err
+	}
+	return Hit{Message: messages[0], RoomName: r.Name, RoomKind: r.Kind}, true, nil
+}

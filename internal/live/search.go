@@ -1,0 +1,37 @@
+package live
+
+import (
+	"context"
+
+	"parley/internal/chat"
+)
+
+type searchRequest struct {
+	Query  string `json:"query"`  // words, "phrases", from: in: before: after: has:link mentions:me
+	RoomID string `json:"roomId"` // only there
+	Cursor int64  `json:"cursor"` // of the page before
+}
+
+// wireHit is a message that was found.
+type wireHit struct {
+	Message  wireMessage   `json:"message"`
+	RoomName string        `json:"roomName"`
+	RoomKind chat.RoomKind `json:"roomKind"`
+}
+
+type searchReply struct {
+	ok
+	Hits   []wireHit `json:"hits"`
+	Cursor int64     `json:"cursor,omitempty"` // of the next page
+}
+
+// search finds messages, the newest first, 20 at once.
+func (d *Door) search(ctx context.Context, c *client, in searchRequest) (searchReply, error) {
+	found, err := d.o.Chat.Search(ctx, *c.person(), chat.SearchQuery{Text: in.Query, RoomID: in.RoomID, Cursor: in.Cursor})
+	out := searchReply{ok: done, Hits: []wireHit{}, Cursor: found.Cursor}
+	for i := range found.Hits {
+		h := &found.Hits[i]
+		out.Hits = append(out.Hits, wireHit{toWire(&h.Message), h.RoomName, h.RoomKind})
+	}
+	return out, err
+}
