@@ -151,3 +151,16 @@ func (s *Sessions) Replace(ctx context.Context, userID, sessionID string) error 
 	}
 	return nil
 }
+
+// RevokedSince lists sessions that were revoked within the last so long, by anybody.
+func (s *Sessions) RevokedSince(ctx context.Context, ago time.Duration) ([]chat.Ended, error) {
+	rows, err := s.DB.Query(ctx, `SELECT user_id, id FROM sessions WHERE revoked_at > $1`, s.Now().Add(-ago).UnixMicro())
+	out, err := db.Scan(rows, err, func(rows *sql.Rows, e *chat.Ended) error {
+		e.SessionIDs, e.Reason = make([]string, 1), "The session has ended"
+		return rows.Scan(&e.UserID, &e.SessionIDs[0])
+	})
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return out, nil
+}

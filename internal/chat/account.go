@@ -230,3 +230,9 @@ func (c *Chat) Deactivate(ctx context.Context, a Actor, userID string, off bool)
 	}
 	return u, err
 }
+
+// Accounts lists all accounts by name, the deactivated ones too.
+func (c *Chat) Accounts(ctx context.Context) ([]User, error) {
+	rows, err := c.db.Query(ctx, selectUsers+`WHERE u.login IS NOT NULL ORDER BY u.login`)
+	return readUsers(rows, err)
+}

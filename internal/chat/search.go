@@ -16,9 +16,11 @@ const (
 	maxQueryChars = 500
 	maxTerms      = 16
 	SearchPage    = 20
-	// maxRoomTokens is with how many rooms a query names the reader's rooms to the index; past it the index finds more than they
-	// may read, and the rest is left out afterwards.
+	// maxRoomTokens is with how many rooms a query names the reader's rooms to the index; past it, and for somebody who may read
+	// most of what there is, the index finds more than they may read, and the rest is left out afterwards: to merge the rooms'
+	// lists would take longer.
 	maxRoomTokens = 64
+	mostOf        = 5 // more than a fifth of all messages
 )
 
 // SearchQuery asks for messages.
@@ -199,7 +201,11 @@ func (c *Chat) searchGroups(ctx context.Context, a Actor, q parsedQuery, rooms m
 	if q.me {
 		groups = append(groups, [][]string{{mentionToken(a.UserID)}, {mentionToken("all")}})
 	}
-	if len(groups) == 0 || len(rooms) <= maxRoomTokens {
+	few, err := c.fewOfAll(ctx, rooms)
+	if err != nil {
+		return nil, err
+	}
+	if len(groups) == 0 || len(rooms) <= maxRoomTokens && few {
 		var in [][]string
 		for id := range rooms {
 			in = append(in, []string{roomToken(id)})
@@ -207,6 +213,16 @@ func (c *Chat) searchGroups(ctx context.Context, a Actor, q parsedQuery, rooms m
 		groups = append(groups, in)
 	}
 	return groups, nil
+}
+
+// fewOfAll reports whether the rooms have few of all messages.
+func (c *Chat) fewOfAll(ctx context.Context, rooms map[string]Room) (bool, error) {
+	var all, theirs int64
+	for _, r := range rooms {
+		theirs += r.LastSeq
+	}
+	err := c.db.QueryRow(ctx, `SELECT value FROM counters WHERE name = 'search'`).Scan(&all)
+	return theirs*mostOf < all, err
 }
 
 // found is where a hit is.

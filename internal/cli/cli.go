@@ -4,8 +4,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+
+	"parley/internal/config"
 )
 
 // Version is set by the build.
@@ -14,6 +17,10 @@ var Version = "dev"
 const usage = `parley is a self-hosted, real-time chat server.
 
   parley serve         serve the chat (parley serve --help lists the settings)
+  parley backup FILE   write all data into a file, while the server runs or not
+  parley restore FILE  read a backup into an empty database
+  parley migrate       move all data from SQLite to Postgres, or back
+  parley admin         manage accounts from the terminal
   parley healthcheck   ask the server on this machine whether it is well
   parley version       print the version
 `
@@ -27,6 +34,14 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch verb {
 	case "serve":
 		return serve(ctx, args, stdout, stderr, nil)
+	case "backup":
+		return backup(ctx, args, stdout, stderr)
+	case "restore":
+		return restore(ctx, args, stdout, stderr)
+	case "migrate":
+		return migrate(ctx, args, stdout, stderr)
+	case "admin":
+		return admin(ctx, args, stdout, stderr)
 	case "healthcheck":
 		return healthcheck(ctx, stderr)
 	case "version", "--version":
@@ -38,4 +53,25 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	_, _ = fmt.Fprint(stderr, usage)
 	return 2
+}
+
+// parseVerb reads the arguments of a verb. It reports whether to go on, and if not, the exit code.
+func parseVerb(name, what string, into any, args []string, stdout, stderr io.Writer) (code int, ok bool) {
+	_, code, ok = parseCommand(name, what, into, args, stdout, stderr)
+	return code, ok
+}
+
+// parseCommand is parseVerb for verbs that have commands.
+func parseCommand(name, what string, into any, args []string, stdout, stderr io.Writer) (command string, code int, ok bool) {
+	err := config.LoadDotEnv(".env")
+	if err == nil {
+		command, err = config.ParseVerb(name, what, into, args, stdout)
+	}
+	if errors.Is(err, config.ErrHelp) {
+		return "", 0, false
+	}
+	if err != nil {
+		return "", fail(stderr, 2, err), false
+	}
+	return command, 0, true
 }

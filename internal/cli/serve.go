@@ -83,6 +83,10 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 		return nil, errors.Join(err, p.db.Close())
 	}
 	p.door.SetChat(p.chat, &auth.Accounts{Chat: p.chat, Sessions: sessions, Passwords: passwords})
+	if err := p.door.Watch(ctx); err != nil {
+		p.chat.Close()
+		return nil, errors.Join(err, p.db.Close())
+	}
 	p.metrics.Gauge("parley_connections", "Connections now.", func() float64 { return float64(p.door.Connections()) })
 	p.metrics.Gauge("parley_people_online", "People here now.", func() float64 { return float64(p.door.Online()) })
 	p.metrics.Gauge("parley_outbound_bytes", "Bytes that wait for slow clients.", func() float64 { return float64(p.door.Outbound()) })

@@ -53,6 +53,7 @@ type Door struct {
 	people   *people
 	limits   *limits
 	typing   typists
+	watcher  *watcher // nil before Watch
 	draining atomic.Bool
 }
 
@@ -129,6 +130,7 @@ func (d *Door) Drain(ctx context.Context, within time.Duration) error {
 
 // Close ends all connections and waits until they have ended, or ctx is done.
 func (d *Door) Close(ctx context.Context) error {
+	d.watcher.close()
 	err := d.io.Close(ctx)
 	d.people.close()
 	d.typing.close()

@@ -169,7 +169,7 @@ func (d *Door) rename(ctx context.Context, a chat.Actor, name string) (chat.Acto
 
 // arrive counts the connection and tells the others if the person was not here before.
 func (d *Door) arrive(c *client, a chat.Actor, u chat.User) {
-	if d.people.connect(a, u.Presence, c) {
+	if d.people.connect(a, u, c) {
 		d.announce("user-joined", a, c.socket.ID())
 		d.tellPresence(a.UserID)
 	}

@@ -23,6 +23,7 @@ type people struct {
 type presence struct {
 	actor   chat.Actor
 	wish    string // what they want to appear as: auto, away or dnd
+	version int64  // of the directory, when they were last told of
 	clients map[*client]bool
 	leaving *time.Timer // runs while there is no connection
 }
@@ -32,7 +33,7 @@ func newPeople(grace time.Duration, left func(chat.Actor)) *people {
 }
 
 // connect counts a connection and reports whether the person was not here before.
-func (p *people) connect(a chat.Actor, wish string, c *client) bool {
+func (p *people) connect(a chat.Actor, u chat.User, c *client) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	here := p.byID[a.UserID]
@@ -41,7 +42,7 @@ func (p *people) connect(a chat.Actor, wish string, c *client) bool {
 		here = &presence{clients: map[*client]bool{}}
 		p.byID[a.UserID] = here
 	}
-	here.actor, here.wish = a, wish
+	here.actor, here.wish, here.version = a, u.Presence, max(here.version, u.Version)
 	here.clients[c] = true
 	if here.leaving != nil {
 		here.leaving.Stop()
@@ -85,7 +86,7 @@ func (p *people) update(u chat.User) (renamed bool) {
 		return false
 	}
 	renamed = here.actor.Name != u.Name
-	here.actor.Name, here.actor.Role, here.wish = u.Name, u.Role, u.Presence
+	here.actor.Name, here.actor.Role, here.wish, here.version = u.Name, u.Role, u.Presence, u.Version
 	return renamed
 }
 

@@ -28,6 +28,7 @@ CREATE TABLE counters (
 );
 INSERT INTO counters (name, value) VALUES ('directory', 0), ('search', 0);
 
+CREATE INDEX sessions_by_end ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 ALTER TABLE sessions ADD COLUMN device TEXT NOT NULL DEFAULT '';      -- what the client says it is
 
 ALTER TABLE rooms ADD COLUMN topic TEXT NOT NULL DEFAULT '';
