@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 	"time"
 
@@ -158,44 +157,61 @@ func (c *Chat) indexEntries(ctx context.Context, tx *db.Tx, room string, entries
 		return err
 	}
 	seen := map[string]bool{}
+	var fresh []*Message
 	for i := range entries {
 		m, kind := entries[i].Message, entries[i].Kind
 		if m == nil || seen[m.ID] || kind == KindReact || kind == KindUnreact {
 			continue
 		}
 		seen[m.ID] = true
-		if err := indexMessage(ctx, tx, m, kind == KindMessage); err != nil {
+		if kind == KindMessage {
+			fresh = append(fresh, m)
+		} else if err := reindex(ctx, tx, m); err != nil {
+			return err
+		}
+	}
+	return indexNew(ctx, tx, fresh)
+}
+
+// indexNew gives messages the next numbers of the index, all at once, in their order: the newest is found first.
+func indexNew(ctx context.Context, tx *db.Tx, messages []*Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	var last int64
+	err := tx.QueryRow(ctx, `UPDATE counters SET value = value + $1 WHERE name = 'search' RETURNING value`, len(messages)).Scan(&last)
+	if err != nil {
+		return err
+	}
+	for i, m := range messages {
+		if !m.DeletedAt.IsZero() {
+			continue
+		}
+		if err := putDocument(ctx, tx, last-int64(len(messages)-1-i), m); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// indexMessage makes the index say what a message says now.
-func indexMessage(ctx context.Context, tx *db.Tx, m *Message, isNew bool) error {
-	index := tx.Dialect().Search()
+func putDocument(ctx context.Context, tx *db.Tx, doc int64, m *Message) error {
+	return execAll(ctx, tx, tx.Dialect().Search().Put, doc, m.RoomID, m.Seq, micros(m.CreatedAt), tx.Dialect().Tokens(documentTokens(m)))
+}
+
+// reindex makes the index say what a message says after an edit or its deletion.
+func reindex(ctx context.Context, tx *db.Tx, m *Message) error {
 	var doc int64
-	err := sql.ErrNoRows
-	if !isNew {
-		err = tx.QueryRow(ctx, `SELECT doc FROM search_docs WHERE room_id = $1 AND seq = $2`, m.RoomID, m.Seq).Scan(&doc)
-	}
-	switch {
-	case err == nil:
-		if err := execAll(ctx, tx, index.Drop, doc); err != nil {
-			return err
-		}
-	case !db.IsNotFound(err):
-		return err
-	}
-	if !m.DeletedAt.IsZero() {
+	err := tx.QueryRow(ctx, `SELECT doc FROM search_docs WHERE room_id = $1 AND seq = $2`, m.RoomID, m.Seq).Scan(&doc)
+	if db.IsNotFound(err) { // it was deleted when it was to be indexed, or is of this batch and not indexed yet
 		return nil
 	}
-	if doc == 0 {
-		if err := tx.QueryRow(ctx, `UPDATE counters SET value = value + 1 WHERE name = 'search' RETURNING value`).Scan(&doc); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
-	return execAll(ctx, tx, index.Put, doc, m.RoomID, m.Seq, micros(m.CreatedAt), tx.Dialect().Tokens(documentTokens(m)))
+	if err := execAll(ctx, tx, tx.Dialect().Search().Drop, doc); err != nil || !m.DeletedAt.IsZero() {
+		return err
+	}
+	return putDocument(ctx, tx, doc, m)
 }
 
 // execAll runs statements that each use some of the same arguments.
