@@ -1,4 +1,5 @@
-// Bench measures Socket.IO servers side by side: Parley's engine (e2e/conformance -suite bench) and Node's socket.io, in the same
+// Bench measures Socket.IO servers side by side: Parley's engine (e2e/conformance -suite bench), Node's socket.io, and Parley itself, which stores every
+// message before it acknowledges it, in the same
 // run, each on one processor with the load generator on another. It prints what it measured, on which machine, with medians and
 // spread, because machines are noisy: compare ratios, not absolute numbers.
 //

@@ -23,7 +23,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each scenario is run for each server; the median counts")
 	flag.DurationVar(&o.seconds, "time", 4*time.Second, "how long a measurement lasts")
 	flag.StringVar(&o.only, "only", "", "run only scenarios whose name contains this")
-	flag.StringVar(&o.peers, "peers", "parley,node", "the servers to measure; ratios are to node")
+	flag.StringVar(&o.peers, "peers", "parley,node,durable", "the servers to measure; ratios are to node. durable is the product, which stores every message before its acknowledgement")
 	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of parley in each scenario, which slows it down a little")
 	flag.Parse()
 	if err := run(o); err != nil {
@@ -50,6 +50,9 @@ func run(o options) error {
 		results := map[string][]float64{}
 		for range o.rounds {
 			for _, p := range peers.list {
+				if p.product && !sc.product {
+					continue
+				}
 				v, err := measure(p, sc, o)
 				if err != nil {
 					return fmt.Errorf("%s on %s: %w", sc.name, p.name, err)

@@ -17,6 +17,7 @@ import (
 // peer is a server to measure: how to start it, given a port.
 type peer struct {
 	name    string
+	product bool // stores every message, and knows only the events of the product
 	command func(port int) *exec.Cmd
 }
 
@@ -38,6 +39,8 @@ func preparePeers(names []string) (*peerSet, error) {
 		switch name {
 		case "parley":
 			p, err = set.parley()
+		case "durable":
+			p, err = set.durable()
 		case "node":
 			p, err = set.node()
 		default:
@@ -61,8 +64,24 @@ func (s *peerSet) parley() (peer, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return peer{}, fmt.Errorf("%w: %s", err, out)
 	}
-	return peer{"parley", func(port int) *exec.Cmd {
+	return peer{"parley", false, func(port int) *exec.Cmd {
 		return exec.Command(bin, "-suite", "bench", "-addr", "127.0.0.1:"+strconv.Itoa(port))
+	}}, nil
+}
+
+// durable builds the product itself, on its embedded database.
+func (s *peerSet) durable() (peer, error) {
+	bin := filepath.Join(s.dir, "parley")
+	build := exec.Command("go", "build", "-trimpath", "-o", bin, "parley/cmd/parley")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return peer{}, fmt.Errorf("%w: %s", err, out)
+	}
+	return peer{"durable", true, func(port int) *exec.Cmd {
+		cmd := exec.Command(bin, "serve", "--host=127.0.0.1", "--port="+strconv.Itoa(port), "--rate-limit=off", "--log-level=error",
+			"--data="+filepath.Join(s.dir, strconv.Itoa(port)))
+		cmd.Dir = s.dir
+		return cmd
 	}}, nil
 }
 
@@ -86,7 +105,7 @@ func (s *peerSet) node() (peer, error) {
 		return peer{}, err
 	}
 	s.nodeVersion = strings.TrimSpace(string(version))
-	return peer{"node", func(port int) *exec.Cmd {
+	return peer{"node", false, func(port int) *exec.Cmd {
 		cmd := exec.Command("node", "server.mjs", strconv.Itoa(port))
 		cmd.Dir = dir
 		return cmd

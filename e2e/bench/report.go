@@ -52,6 +52,9 @@ func report(sc scenario, peers []peer, results map[string][]float64) {
 		}
 		for _, p := range peers {
 			v := column(sc, results[p.name], i)
+			if len(v) == 0 {
+				continue
+			}
 			line := fmt.Sprintf("  %-34s %-8s %12.4g  (%.4g–%.4g)", figure, p.name, median(v), slices.Min(v), slices.Max(v))
 			if base > 0 && p.name != "node" {
 				line += fmt.Sprintf("  %6.2f × Node", median(v)/base)

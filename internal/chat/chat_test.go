@@ -449,3 +449,89 @@ func benchmarkSend(b *testing.B, o db.Options) {
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "messages/s")
 }
+
+// The time from sending to the acknowledgement, at 2,000 messages a second from 200 senders.
+func BenchmarkAckLatency(b *testing.B) {
+	b.Run("sqlite", func(b *testing.B) { benchmarkAcks(b, db.Options{Dir: b.TempDir()}) })
+	b.Run("postgres", func(b *testing.B) { benchmarkAcks(b, dbtest.NewPostgres(b)) })
+}
+
+func benchmarkAcks(b *testing.B, o db.Options) {
+	d, err := db.Open(b.Context(), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, err := chat.New(b.Context(), chat.Options{DB: d})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { c.Close(); _ = d.Close() }()
+	const senders, perSecond, seconds = 200, 2000, 5
+	var mu sync.Mutex
+	var took []time.Duration
+	var wg sync.WaitGroup
+	begun := time.Now()
+	for i := range senders {
+		u, err := c.CreateGuest(b.Context(), fmt.Sprintf("sender %d", i))
+		if err != nil {
+			b.Fatal(err)
+		}
+		wg.Go(func() {
+			time.Sleep(time.Duration(i) * time.Second * senders / perSecond / senders)
+			for n := range seconds * perSecond / senders {
+				sent := time.Now()
+				if _, err := c.SendMessage(b.Context(), chat.Actor{UserID: u.ID, Name: u.Name}, chat.Draft{ClientID: fmt.Sprint(n), Text: "a message of ordinary length, as people write them"}); err != nil {
+					b.Error(err)
+				}
+				mu.Lock()
+				took = append(took, time.Since(sent))
+				mu.Unlock()
+				time.Sleep(time.Until(sent.Add(time.Second * senders / perSecond)))
+			}
+		})
+	}
+	wg.Wait()
+	slices.Sort(took)
+	b.ReportMetric(float64(len(took))/time.Since(begun).Seconds(), "messages/s")
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms-p50")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms-p99")
+	b.ReportMetric(0, "ns/op")
+}
+
+// What a server does when somebody opens a room of a million messages: the room, its newest page, and who is in it.
+func BenchmarkOpenRoomOfAMillion(b *testing.B) {
+	b.Run("sqlite", func(b *testing.B) { benchmarkOpen(b, db.Options{Dir: b.TempDir()}) })
+	b.Run("postgres", func(b *testing.B) { benchmarkOpen(b, dbtest.NewPostgres(b)) })
+}
+
+func benchmarkOpen(b *testing.B, o db.Options) {
+	d, err := db.Open(b.Context(), o)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	c, err := chat.New(b.Context(), chat.Options{DB: d})
+	if err != nil {
+		b.Fatal(err)
+	}
+	u, err := c.CreateGuest(b.Context(), "Ana")
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.Close() // its index would be made meanwhile
+	seed(b, d, u.ID, 1)
+	a := chat.Actor{UserID: u.ID, Name: u.Name}
+	for b.Loop() {
+		r, err := c.MyRoom(b.Context(), a, "r0")
+		if err != nil || r.LastSeq != searched {
+			b.Fatal(r, err)
+		}
+		page, err := c.History(b.Context(), a, chat.HistoryQuery{RoomID: "r0"})
+		if err != nil || len(page.Messages) != 40 {
+			b.Fatal(len(page.Messages), err)
+		}
+		if _, err := c.Members(b.Context(), a, "r0", "", false); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

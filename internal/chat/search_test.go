@@ -179,7 +179,7 @@ func benchmarkSearch(b *testing.B, o db.Options) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	seed(b, d, u.ID)
+	seed(b, d, u.ID, 10)
 	begun := time.Now()
 	for behind := 1; behind > 0; time.Sleep(200 * time.Millisecond) {
 		err := d.QueryRow(b.Context(), `SELECT count(*) FROM rooms r LEFT JOIN search_rooms s ON s.room_id = r.id WHERE r.last_seq > COALESCE(s.seq, 0)`).Scan(&behind)
@@ -204,23 +204,24 @@ func benchmarkSearch(b *testing.B, o db.Options) {
 	}
 }
 
-// seed writes a million messages of words as frequent as in a language, in ten rooms, behind the chat's back.
-func seed(b *testing.B, d *db.DB, user string) {
+// seed writes a million messages of words as frequent as in a language, in some rooms, behind the chat's back.
+func seed(b *testing.B, d *db.DB, user string, rooms int) {
 	b.Helper()
 	words := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.2, 4, 20_000)
 	now := time.Now().UnixMicro()
-	for room := range 10 {
+	each := searched / rooms
+	for room := range rooms {
 		id := fmt.Sprint("r", room)
 		err := d.Tx(b.Context(), func(tx *db.Tx) error {
-			if _, err := tx.Exec(b.Context(), `INSERT INTO rooms (id, kind, name, epoch, last_seq, created_at) VALUES ($1, 'public', $1, 'e', $2, $3)`, id, searched/10, now); err != nil {
+			if _, err := tx.Exec(b.Context(), `INSERT INTO rooms (id, kind, name, epoch, last_seq, created_at) VALUES ($1, 'public', $1, 'e', $2, $3)`, id, each, now); err != nil {
 				return err
 			}
-			if room < 9 {
+			if room < 9 { // the tenth room is not theirs
 				if _, err := tx.Exec(b.Context(), `INSERT INTO memberships (room_id, user_id, joined_seq) VALUES ($1, $2, 0)`, id, user); err != nil {
 					return err
 				}
 			}
-			for seq := 1; seq <= searched/10; {
+			for seq := 1; seq <= each; {
 				text, args := `INSERT INTO log (room_id, seq, id, kind, actor_id, text, created_at, version) VALUES `, []any{}
 				for range 100 {
 					var say strings.Builder
