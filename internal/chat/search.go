@@ -239,7 +239,7 @@ func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]st
 		cursor = 1 << 62
 	}
 	for {
-		places, err := c.findPlaces(ctx, a, q, groups, cursor)
+		places, err := c.findPlaces(ctx, a, q, groups, rooms, cursor)
 		if err != nil {
 			return out, err
 		}
@@ -264,7 +264,7 @@ func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]st
 }
 
 // findPlaces asks the index, by each way that it has until one finds enough.
-func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, cursor int64) (places []found, err error) {
+func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, rooms map[string]Room, cursor int64) (places []found, err error) {
 	from, to := int64(-1), int64(1<<62)
 	if !q.after.IsZero() {
 		from = micros(q.after) - 1
@@ -272,14 +272,27 @@ func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups []
 	if !q.before.IsZero() {
 		to = micros(q.before)
 	}
-	for _, text := range c.db.Dialect.Search().Find {
-		rows, err := c.db.Query(ctx, text, c.db.Dialect.Match(groups), cursor, SearchPage+1, a.UserID, from, to)
+	index := c.db.Dialect.Search()
+	ways, args := index.Find, []any{c.db.Dialect.Match(groups), cursor, SearchPage + 1, a.UserID, from, to}
+	if only, ok := single(rooms); ok {
+		ways, args = index.FindIn, append(args, only)
+	}
+	for _, text := range ways {
+		rows, err := c.db.Query(ctx, text, args...)
 		places, err = db.Scan(rows, err, func(rows *sql.Rows, f *found) error { return rows.Scan(&f.doc, &f.room, &f.seq) })
 		if err != nil || len(places) > SearchPage {
 			return places, err
 		}
 	}
 	return places, nil
+}
+
+// single is the one room that is searched, if it is one.
+func single(rooms map[string]Room) (string, bool) {
+	for id := range rooms {
+		return id, len(rooms) == 1
+	}
+	return "", false
 }
 
 // hit reads a message that was found, if the actor may read it, as the log has it now.

@@ -40,11 +40,14 @@ type SearchIndex struct {
 	// Find are queries for documents, the newest first, to be tried in turn until one has enough: query, doc below which to look,
 	// limit, user, and the bounds of created_at, both exclusive.
 	Find []string
+	// FindIn is Find for one room, the seventh argument.
+	FindIn []string
 }
 
-// The reader's membership is in the query: nothing is found that they may not read.
-const findReadable = `JOIN memberships m ON m.room_id = d.room_id AND m.user_id = $4 AND m.left_seq IS NULL AND d.seq > m.from_seq
-	WHERE d.created_at > $5 AND d.created_at < $6 ORDER BY d.doc DESC LIMIT $3`
+// The reader's membership is in the query: nothing is found that they may not read. It is a value, not a join, so that documents come
+// in the order in which they are walked through, and the walk ends when there are enough.
+const findReadable = `WHERE d.created_at > $5 AND d.created_at < $6 AND (SELECT d.seq > m.from_seq FROM memberships m
+	WHERE m.room_id = d.room_id AND m.user_id = $4 AND m.left_seq IS NULL) `
 
 // Search is how this database does it.
 func (d Dialect) Search() SearchIndex {
@@ -54,22 +57,29 @@ func (d Dialect) Search() SearchIndex {
 			Drop: []string{`DELETE FROM search_docs WHERE doc = $1`},
 			Find: []string{
 				// Frequent words are met soon by walking back from the newest message; of seldom ones the index names all.
-				`SELECT d.doc, d.room_id, d.seq FROM (SELECT doc, room_id, seq, created_at FROM (SELECT * FROM search_docs WHERE doc < $2
-					ORDER BY doc DESC LIMIT 4000) recent WHERE tokens @@ CAST($1 AS text)::tsquery) d ` + findReadable,
+				`SELECT d.doc, d.room_id, d.seq FROM (SELECT * FROM search_docs WHERE doc < $2 ORDER BY doc DESC LIMIT 1000) d ` +
+					findReadable + `AND d.tokens @@ CAST($1 AS text)::tsquery ORDER BY d.doc DESC LIMIT $3`,
 				`SELECT d.doc, d.room_id, d.seq FROM (SELECT doc, room_id, seq, created_at FROM search_docs WHERE tokens @@ CAST($1 AS text)::tsquery
-					AND doc < $2 OFFSET 0) d ` + findReadable,
+					AND doc < $2 ORDER BY doc DESC OFFSET 0) d ` + findReadable + `ORDER BY d.doc DESC LIMIT $3`,
+			},
+			FindIn: []string{
+				`SELECT d.doc, d.room_id, d.seq FROM (SELECT * FROM search_docs WHERE room_id = $7 AND doc < $2 ORDER BY seq DESC LIMIT 1000) d ` +
+					findReadable + `AND d.tokens @@ CAST($1 AS text)::tsquery ORDER BY d.seq DESC LIMIT $3`,
+				`SELECT d.doc, d.room_id, d.seq FROM (SELECT doc, room_id, seq, created_at FROM search_docs WHERE tokens @@ CAST($1 AS text)::tsquery
+					AND room_id = $7 AND doc < $2 ORDER BY doc DESC OFFSET 0) d ` + findReadable + `ORDER BY d.doc DESC LIMIT $3`,
 			},
 		}
 	}
+	find := `SELECT d.doc, d.room_id, d.seq FROM search s CROSS JOIN search_docs d ` + findReadable +
+		`AND d.doc = s.rowid AND s.tokens MATCH $1 AND s.rowid < $2 `
 	return SearchIndex{
 		Put: []string{
 			`INSERT INTO search_docs (doc, room_id, seq, created_at) VALUES ($1, $2, $3, $4)`,
 			`INSERT INTO search (rowid, tokens) VALUES ($1, $5)`,
 		},
-		Drop: []string{`DELETE FROM search_docs WHERE doc = $1`, `DELETE FROM search WHERE rowid = $1`},
-		Find: []string{`SELECT d.doc, d.room_id, d.seq FROM search s JOIN search_docs d ON d.doc = s.rowid
-			JOIN memberships m ON m.room_id = d.room_id AND m.user_id = $4 AND m.left_seq IS NULL AND d.seq > m.from_seq
-			WHERE s.tokens MATCH $1 AND s.rowid < $2 AND d.created_at > $5 AND d.created_at < $6 ORDER BY s.rowid DESC LIMIT $3`},
+		Drop:   []string{`DELETE FROM search_docs WHERE doc = $1`, `DELETE FROM search WHERE rowid = $1`},
+		Find:   []string{find + `ORDER BY s.rowid DESC LIMIT $3`},
+		FindIn: []string{find + `AND d.room_id = $7 ORDER BY s.rowid DESC LIMIT $3`},
 	}
 }
 

@@ -64,6 +64,14 @@ export class Connection {
     this.socket.connect();
   }
 
+  /** Ends the connection and makes a new one, as somebody else. */
+  again(): void {
+    this.socket.disconnect();
+    clearTimeout(this.timer);
+    this.retryAt = 0;
+    this.socket.connect();
+  }
+
   private lost(): void {
     if (this.downSince === 0) {
       this.downSince = Date.now();

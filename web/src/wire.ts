@@ -1,85 +1,19 @@
-// What goes over the wire: see PROTOCOL.md. The names are the server's.
+// What goes over the wire, under the names that the page uses. The shapes are the server's own: wire.gen.ts is generated.
+import type { Requests, ServerEvents, Refusal } from './wire.gen';
 
-export type ErrorCode =
-  | 'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large'
-  | 'unavailable' | 'retry' | 'internal';
+export type { ErrorCode, Entry, Message, MyRoom, News, Person, Reaction, Receipt, Refusal, Role, RoomKind, ServerEvents } from './wire.gen';
+export type { ComingOrGoing as Coming, JoinReply as Joined, Listed, Hit, Member, PersonHere, TypingNotice as Typing } from './wire.gen';
 
-export interface Refusal {
-  success: false;
-  error: string;
-  code: ErrorCode;
-  /** Seconds. */
-  retryAfter?: number;
-}
+export type RequestName = keyof Requests;
+export type Payload<K extends RequestName> = Requests[K]['payload'];
+export type Answer<K extends RequestName> = Requests[K]['answer'] | Refusal;
 
-export interface Person {
-  userId: string;
-  username: string;
-}
+/** The events that the page sends, as the library wants them. */
+export type ClientEvents = { [K in RequestName]: (payload: Payload<K>, ack?: (answer: Answer<K>) => void) => void };
 
-export interface Message {
-  id: string;
-  text: string;
-  username: string;
-  userId: string;
-  /** ISO 8601, UTC. */
-  timestamp: string;
-  roomId: string;
-  seq: number;
-  clientId?: string;
-}
-
-export interface Joined {
-  success: true;
-  userId: string;
-  token?: string;
-  username: string;
-  roomId: string;
-  epoch: string;
-  lastSeq: number;
-  online: Person[];
-}
-
-export interface Sent {
-  success: true;
-  messageId: string;
-  roomId: string;
-  seq: number;
-  timestamp: string;
-}
-
-export interface HistoryPage {
-  success: true;
-  roomId: string;
-  messages: Message[];
-  hasMore: boolean;
-}
-
-export interface Coming extends Person {
-  /** How many people are here now. */
-  online: number;
-}
-
-export interface Typing extends Person {
-  roomId: string;
-  typing: boolean;
-}
-
-export interface ServerEvents {
-  'new-message': (m: Message) => void;
-  'user-joined': (p: Coming) => void;
-  'user-left': (p: Coming) => void;
-  'user-renamed': (p: Person) => void;
-  'typing-indicator': (t: Typing) => void;
-  'server-restarting': (hint: { retryAfter: number }) => void;
-}
-
-export interface ClientEvents {
-  'user-join': (payload: { username: string }, ack: (answer: Joined | Refusal) => void) => void;
-  'chat-message': (payload: { text: string; roomId: string; clientId: string }, ack: (answer: Sent | Refusal) => void) => void;
-  'typing-indicator': (payload: { roomId: string; typing: boolean }) => void;
-  'room-history': (
-    payload: { roomId: string; beforeSeq?: number; afterSeq?: number; limit?: number },
-    ack: (answer: HistoryPage | Refusal) => void,
-  ) => void;
-}
+/** The events that are entries of a room's log: they have the room's next seq. */
+export const LOG_EVENTS = [
+  'new-message', 'message-edited', 'message-deleted', 'message-reaction', 'room-created', 'room-updated', 'member-joined', 'member-left', 'member-role',
+] as const;
+export type LogEvent = (typeof LOG_EVENTS)[number];
+export type LogPayload = Parameters<ServerEvents[LogEvent]>[0];

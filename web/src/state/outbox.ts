@@ -7,6 +7,8 @@ export interface Outgoing {
   clientId: string;
   roomId: string;
   text: string;
+  /** Id of the message that it answers. */
+  replyTo?: string;
   /** Milliseconds since 1970, when it was written. */
   createdAt: number;
   state: SendState;

@@ -9,11 +9,15 @@ export interface Row {
   text: string;
   time: Date;
   seq?: number;
+  /** What the server has of it; absent while it is on its way. */
+  message?: Message;
   pending?: Outgoing;
   /** Whether name and picture are shown: not when the same person wrote the line before, shortly before. */
   head: boolean;
   /** Whether the line of what is new stands above it. */
   isNew: boolean;
+  /** Whether it addresses the reader. */
+  mentionsMe: boolean;
 }
 
 export interface Day {
@@ -35,11 +39,12 @@ export function layout(messages: Message[], outgoing: Outgoing[], me: { userId: 
   const lines: Omit<Row, 'head' | 'isNew'>[] = messages.map((m) => ({
     // The key outlives the change from pending to sent, so that the line is not drawn anew.
     key: m.clientId && m.userId === me.userId ? m.clientId : m.id,
-    userId: m.userId, username: m.username, text: m.text, time: new Date(m.timestamp), seq: m.seq,
+    userId: m.userId, username: m.username, text: m.text, time: new Date(m.timestamp), seq: m.seq, message: m,
+    mentionsMe: m.userId !== me.userId && !m.deletedAt && !!(m.mentions?.all || m.mentions?.userIds?.includes(me.userId)),
   }));
   for (const o of outgoing) {
     if (sent.has(o.clientId)) continue;
-    lines.push({ key: o.clientId, ...me, text: o.text, time: new Date(o.createdAt), pending: o });
+    lines.push({ key: o.clientId, userId: me.userId, username: me.username, text: o.text, time: new Date(o.createdAt), pending: o, mentionsMe: false });
   }
   let before: Row | undefined;
   for (const line of lines) {
@@ -49,8 +54,9 @@ export function layout(messages: Message[], outgoing: Outgoing[], me: { userId: 
       days.push(day);
       before = undefined;
     }
-    const isNew = line.seq !== undefined && line.seq === newSeq;
-    const together = before !== undefined && !isNew && before.userId === line.userId
+    // The one above which the line stands may have been deleted, or be one's own: then it is the next.
+    const isNew = newSeq > 0 && line.seq !== undefined && line.seq >= newSeq && !days.some((d) => d.rows.some((r) => r.isNew));
+    const together = before !== undefined && !isNew && before.userId === line.userId && !line.message?.replyTo && !line.pending?.replyTo
       && line.time.getTime() - before.time.getTime() < GROUP_WINDOW;
     const row: Row = { ...line, head: !together, isNew };
     day.rows.push(row);

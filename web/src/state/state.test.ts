@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Message, Refusal } from '../wire';
+import type { Entry, Message, Refusal } from '../wire';
 import { reconnectDelay } from './backoff';
 import { colourOf, nameProblem, nickname } from './names';
 import { Outbox, type Outgoing } from './outbox';
+import { RoomLog } from './room';
 import { layout } from './rows';
 import { characters, pieces } from './text';
-import { Timeline } from './timeline';
 import { Typists, typingText } from './typing';
 
 const at = (minute: number) => new Date(2026, 4, 1, 12, minute).toISOString();
@@ -18,32 +18,84 @@ const outgoing = (clientId: string, over: Partial<Outgoing> = {}): Outgoing => (
 const refusal = (code: Refusal['code'], retryAfter?: number): Refusal => ({ success: false, error: 'no', code, retryAfter });
 const me = { userId: 'me', username: 'Me' };
 
-describe('Timeline', () => {
-  it('adds what follows, ignores what it has, and reports a gap', () => {
-    const t = new Timeline();
-    t.reset([message(1), message(2)], false);
-    expect(t.receive(message(3))).toBe('added');
-    expect(t.receive(message(3))).toBe('known');
-    expect(t.receive(message(5))).toBe('gap');
-    expect(t.messages.map((m) => m.seq)).toEqual([1, 2, 3]);
+const entry = (seq: number, kind: Entry['kind'], over: Partial<Entry> = {}): Entry => ({
+  roomId: 'general', seq, id: `e${seq}`, kind, userId: 'ana', username: 'Ana', timestamp: at(seq), ...over,
+});
+
+describe('RoomLog', () => {
+  const loaded = (...seqs: number[]) => {
+    const log = new RoomLog();
+    log.reset(seqs.map((seq) => message(seq)), false, Math.max(0, ...seqs), 'e');
+    return log;
+  };
+  const texts = (log: RoomLog) => log.messages.map((m) => m.text);
+
+  it('applies what follows, ignores what it has, and keeps what comes too early until the gap is closed', () => {
+    const log = loaded(1, 2);
+    expect(log.receive('new-message', message(3))).toBe('applied');
+    expect(log.receive('new-message', message(3))).toBe('known');
+    expect(log.receive('new-message', message(6))).toBe('gap');
+    expect(log.receive('message-reaction', entry(5, 'react', { message: message(3, { version: 5, reactions: [{ emoji: '👍', userIds: ['ben'] }] }) }))).toBe('gap');
+    expect(log.receive('new-message', message(4))).toBe('applied');
+    expect(log.last).toBe(6);
+    expect(log.lastId).toBe('m6');
+    expect(log.messages.map((m) => m.seq)).toEqual([1, 2, 3, 4, 6]);
+    expect(log.messages[2]?.reactions).toEqual([{ emoji: '👍', userIds: ['ben'] }]);
+  });
+
+  it('holds what comes while it is being read, and applies it afterwards', () => {
+    const log = new RoomLog();
+    expect(log.receive('new-message', message(3))).toBe('known');
+    expect(log.receive('new-message', message(2))).toBe('known');
+    log.reset([message(1), message(2)], false, 2, 'e');
+    expect(log.messages.map((m) => m.seq)).toEqual([1, 2, 3]);
+  });
+
+  it('shows a message as the newest entry has it, wherever the page came from', () => {
+    const log = new RoomLog();
+    log.reset([message(1, { text: 'newest', version: 5 })], false, 3, 'e');
+    log.receive('message-edited', entry(4, 'edit', { message: message(1, { text: 'older', version: 4 }) }));
+    expect(texts(log)).toEqual(['newest']);
+    log.receive('message-edited', entry(5, 'edit', { message: message(1, { text: 'newest', version: 5 }) }));
+    log.receive('message-deleted', entry(6, 'delete', { message: message(1, { text: '', version: 6, deletedAt: at(6) }) }));
+    expect(texts(log)).toEqual(['']);
+  });
+
+  it('shows in quotes what the quoted message says now', () => {
+    const log = loaded(1);
+    log.receive('new-message', message(2, { replyTo: { id: 'm1', seq: 1, userId: 'ana', username: 'Ana', text: 'text 1' } }));
+    log.receive('message-deleted', entry(3, 'delete', { message: message(1, { text: '', version: 3, deletedAt: at(3) }) }));
+    expect(log.messages[1]?.replyTo?.text).toBe('');
   });
 
   it('never shows a message twice, whatever overlaps', () => {
-    const t = new Timeline();
-    t.reset([message(5), message(6)], true);
-    t.append([message(6), message(7)]);
-    t.prepend([message(3), message(4), message(5)], false);
-    expect(t.messages.map((m) => m.seq)).toEqual([3, 4, 5, 6, 7]);
-    expect(t.hasOlder).toBe(false);
+    const log = loaded(5, 6);
+    log.prepend([message(3), message(4), message(5)], false);
+    expect(log.messages.map((m) => m.seq)).toEqual([3, 4, 5, 6]);
+    expect(log.hasOlder).toBe(false);
   });
 
   it('forgets the oldest of many, and knows that it did', () => {
-    const t = new Timeline();
-    t.reset(Array.from({ length: 401 }, (_, i) => message(i + 1)), false);
-    t.trim();
-    expect(t.messages.length).toBe(300);
-    expect(t.lastSeq).toBe(401);
-    expect(t.hasOlder).toBe(true);
+    const log = loaded(...Array.from({ length: 401 }, (_, i) => i + 1));
+    log.trim();
+    expect(log.messages.length).toBe(300);
+    expect(log.last).toBe(401);
+    expect(log.hasOlder).toBe(true);
+  });
+
+  it('knows who is in the room, and how far they have read', () => {
+    const log = loaded(1);
+    log.receive('member-joined', entry(2, 'join', { member: { userId: 'ben', username: 'Ben', role: 'member' } }));
+    log.receive('member-role', entry(3, 'role', { member: { userId: 'ben', username: 'Ben', role: 'moderator' } }));
+    expect(log.members.get('ben')?.role).toBe('moderator');
+    expect(log.progress(1, 'me')).toBe('sent');
+    log.heardReceipt({ roomId: 'general', userId: 'ben', readSeq: 0, deliveredSeq: 3 });
+    expect(log.progress(1, 'me')).toBe('delivered');
+    log.heardReceipt({ roomId: 'general', userId: 'ben', readSeq: 1, deliveredSeq: 3 });
+    expect(log.progress(1, 'me')).toBe('read');
+    expect(log.progress(1, 'ben')).toBe('sent');
+    log.receive('member-left', entry(4, 'leave', { member: { userId: 'ben', username: 'Ben', role: 'moderator' } }));
+    expect(log.members.size).toBe(0);
   });
 });
 
@@ -120,8 +172,8 @@ describe('Typists', () => {
   it('forgets after five seconds', () => {
     const t = new Typists();
     t.heard({ roomId: 'general', userId: 'a', username: 'Ana', typing: true }, 1000);
-    expect(t.names(5999)).toEqual(['Ana']);
-    expect(t.names(6000)).toEqual([]);
+    expect(t.names('general', 5999)).toEqual(['Ana']);
+    expect(t.names('general', 6000)).toEqual([]);
   });
 
   it('names two and counts the others', () => {
