@@ -166,9 +166,10 @@ func (c *Chat) History(ctx context.Context, a Actor, q HistoryQuery) (HistoryPag
 	return page, nil
 }
 
-// The directions of a page. The reader's membership is in the query, not only before it.
+// The directions of a page. The reader's membership is in the query, not only before it. The plus keeps SQLite from walking through
+// the log from where the membership begins, instead of from where the page does.
 const (
-	readable = `JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1 AND m.left_seq IS NULL AND l.seq > m.from_seq
+	readable = `JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1 AND m.left_seq IS NULL AND l.seq > +m.from_seq
 	WHERE l.room_id = $2 AND l.kind = 'message' `
 	before = selectEntries + readable + `AND l.seq < $3 ORDER BY l.seq DESC LIMIT $4`
 	after  = selectEntries + readable + `AND l.seq > $3 ORDER BY l.seq LIMIT $4`

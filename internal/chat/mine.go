@@ -26,10 +26,10 @@ const MaxUnread = 100
 
 const selectMine = `SELECT r.id, r.kind, r.name, r.topic, r.description, r.history, r.epoch, r.last_seq, r.members, r.created_by, r.created_at,
 	r.archived_at, m.role, m.from_seq, m.read_seq, m.delivered_seq,
-	(SELECT count(*) FROM (SELECT 1 FROM log l WHERE l.room_id = r.id AND l.seq > m.read_seq AND l.seq > m.from_seq AND l.kind = 'message'
+	(SELECT count(*) FROM (SELECT 1 FROM log l WHERE l.room_id = r.id AND l.seq > m.read_seq AND l.seq > +m.from_seq AND l.kind = 'message'
 		AND l.deleted_at IS NULL AND l.actor_id <> $1 LIMIT 100) unread),
 	(SELECT count(*) FROM (SELECT 1 FROM mentions n JOIN log l ON l.room_id = n.room_id AND l.seq = n.seq AND l.actor_id <> $1
-		WHERE n.room_id = r.id AND n.user_id IN ($1, '*') AND n.seq > m.read_seq AND n.seq > m.from_seq LIMIT 100) mentioned),
+		WHERE n.room_id = r.id AND n.user_id IN ($1, '*') AND n.seq > m.read_seq AND n.seq > +m.from_seq LIMIT 100) mentioned),
 	(SELECT l.created_at FROM log l WHERE l.room_id = r.id AND l.seq = r.last_seq)
 	FROM rooms r JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL AND m.user_id = $1 `
 

@@ -152,13 +152,14 @@ func (c *Chat) Search(ctx context.Context, a Actor, q SearchQuery) (SearchResult
 }
 
 // searchableRooms are the actor's rooms, or those of them that a query names.
-func (c *Chat) searchableRooms(ctx context.Context, a Actor, names []string, id string) (map[string]Room, error) {
-	rows, err := c.db.Query(ctx, selectRooms+`JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL AND m.user_id = $1`, a.UserID)
-	all, err := db.Scan(rows, err, func(rows *sql.Rows, r *Room) error { return scanRoom(rows, r) })
+func (c *Chat) searchableRooms(ctx context.Context, a Actor, names []string, id string) (map[string]myRoom, error) {
+	rows, err := c.db.Query(ctx, strings.Replace(selectRooms, " FROM rooms r ", ", m.from_seq FROM rooms r ", 1)+
+		`JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL AND m.user_id = $1`, a.UserID)
+	all, err := db.Scan(rows, err, func(rows *sql.Rows, r *myRoom) error { return scanRoom(rows, &r.Room, &r.from) })
 	if err != nil {
 		return nil, err
 	}
-	rooms := map[string]Room{}
+	rooms := map[string]myRoom{}
 	for _, r := range all {
 		wanted := id == "" || r.ID == id
 		for _, name := range names {
@@ -175,7 +176,7 @@ func (c *Chat) searchableRooms(ctx context.Context, a Actor, names []string, id 
 }
 
 // searchGroups are what the index is asked for: see [db.Dialect.Match].
-func (c *Chat) searchGroups(ctx context.Context, a Actor, q parsedQuery, rooms map[string]Room) ([][][]string, error) {
+func (c *Chat) searchGroups(ctx context.Context, a Actor, q parsedQuery, rooms map[string]myRoom) ([][][]string, error) {
 	var groups [][][]string
 	for _, phrase := range q.terms {
 		groups = append(groups, [][]string{phrase})
@@ -216,7 +217,7 @@ func (c *Chat) searchGroups(ctx context.Context, a Actor, q parsedQuery, rooms m
 }
 
 // fewOfAll reports whether the rooms have few of all messages.
-func (c *Chat) fewOfAll(ctx context.Context, rooms map[string]Room) (bool, error) {
+func (c *Chat) fewOfAll(ctx context.Context, rooms map[string]myRoom) (bool, error) {
 	var all, theirs int64
 	for _, r := range rooms {
 		theirs += r.LastSeq
@@ -233,7 +234,7 @@ type found struct {
 }
 
 // find reads pages of places until it has a page of hits: what was found may have been deleted since.
-func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, rooms map[string]Room, cursor int64) (SearchResult, error) {
+func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, rooms map[string]myRoom, cursor int64) (SearchResult, error) {
 	out := SearchResult{Hits: []Hit{}}
 	if cursor <= 0 {
 		cursor = 1 << 62
@@ -243,17 +244,17 @@ func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]st
 		if err != nil {
 			return out, err
 		}
-		for i, p := range places {
+		hits, err := c.hits(ctx, a, rooms, places)
+		if err != nil {
+			return out, err
+		}
+		for _, p := range places {
 			if len(out.Hits) == SearchPage {
 				out.Cursor = cursor // p is the first of the next page
 				return out, nil
 			}
 			cursor = p.doc
-			hit, ok, err := c.hit(ctx, a, rooms, places[i])
-			if err != nil {
-				return out, err
-			}
-			if ok {
+			if hit, ok := hits[p]; ok {
 				out.Hits = append(out.Hits, hit)
 			}
 		}
@@ -264,7 +265,7 @@ func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]st
 }
 
 // findPlaces asks the index, by each way that it has until one finds enough.
-func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, rooms map[string]Room, cursor int64) (places []found, err error) {
+func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, rooms map[string]myRoom, cursor int64) (places []found, err error) {
 	from, to := int64(-1), int64(1<<62)
 	if !q.after.IsZero() {
 		from = micros(q.after) - 1
@@ -277,9 +278,14 @@ func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups []
 	if only, ok := single(rooms); ok {
 		ways, args = index.FindIn, append(args, only)
 	}
-	for _, text := range ways {
-		rows, err := c.db.Query(ctx, text, args...)
-		places, err = db.Scan(rows, err, func(rows *sql.Rows, f *found) error { return rows.Scan(&f.doc, &f.room, &f.seq) })
+	for i, text := range ways {
+		places = places[:0]
+		err := c.db.Find(ctx, index.Settings[i], text, args, func(rows *sql.Rows) error {
+			var f found
+			err := rows.Scan(&f.doc, &f.room, &f.seq)
+			places = append(places, f)
+			return err
+		})
 		if err != nil || len(places) > SearchPage {
 			return places, err
 		}
@@ -288,29 +294,57 @@ func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups []
 }
 
 // single is the one room that is searched, if it is one.
-func single(rooms map[string]Room) (string, bool) {
+func single(rooms map[string]myRoom) (string, bool) {
 	for id := range rooms {
 		return id, len(rooms) == 1
 	}
 	return "", false
 }
 
-// hit reads a message that was found, if the actor may read it, as the log has it now.
-func (c *Chat) hit(ctx context.Context, a Actor, rooms map[string]Room, p found) (Hit, bool, error) {
-	r, ok := rooms[p.room]
-	if !ok {
-		return Hit{}, false, nil
+// hits reads the messages that were found, those that the actor may read, as the log has them now.
+func (c *Chat) hits(ctx context.Context, a Actor, rooms map[string]myRoom, places []found) (map[found]Hit, error) {
+	out := map[found]Hit{}
+	at := map[memberKey]found{}
+	err := eachChunk(len(places), func(from, n, size int) error {
+		args := []any{a.UserID}
+		for i := range size {
+			p := places[from+min(i, n-1)]
+			at[memberKey{p.room, fmt.Sprint(p.seq)}] = p
+			args = append(args, p.room, p.seq)
+		}
+		entries, err := queryEntries(ctx, c.db, selectEntries+`JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1
+			AND m.left_seq IS NULL AND l.seq > +m.from_seq WHERE l.kind = 'message' AND l.deleted_at IS NULL AND (l.room_id, l.seq) IN (`+pairs(size)+`)`, args...)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			m := entries[i].Message
+			r, ok := rooms[m.RoomID]
+			if !ok {
+				continue
+			}
+			out[at[memberKey{m.RoomID, fmt.Sprint(m.Seq)}]] = Hit{Message: *entries[i].Redacted(r.from).Message, RoomName: r.Name, RoomKind: r.Kind}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// pairs is the text "VALUES ($2, $3), ($4, $5)" of so many places, whose seqs are numbers.
+func pairs(n int) string {
+	var b strings.Builder
+	b.WriteString("VALUES ")
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "($%d, CAST($%d AS BIGINT))", 2*i+2, 2*i+3)
 	}
-	acc, err := c.reader(ctx, a, p.room)
-	if AsError(err).Kind == NotFound && err != nil {
-		return Hit{}, false, nil
-	}
-	if err != nil {
-		return Hit{}, false, err
-	}
-	messages, _, err := c.messages(ctx, acc, after, p.seq-1, 1)
-	if err != nil || len(messages) == 0 || messages[0].Seq != p.seq || !messages[0].DeletedAt.IsZero() {
-		return Hit{}, false, err
-	}
-	return Hit{Message: messages[0], RoomName: r.Name, RoomKind: r.Kind}, true, nil
+	return b.String()
+}
+
+// myRoom is a room of the reader and where they may read from.
+type myRoom struct {
+	Room
+	from int64
 }

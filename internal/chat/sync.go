@@ -49,7 +49,7 @@ func (c *Chat) Sync(ctx context.Context, a Actor, p Position) (News, error) {
 		return n, nil
 	}
 	entries, err := queryEntries(ctx, c.db, selectEntries+`JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1 AND m.left_seq IS NULL
-		AND l.seq > m.from_seq WHERE l.room_id = $2 AND l.seq > $3 ORDER BY l.seq LIMIT $4`, a.UserID, p.RoomID, p.Seq, maxNews+1)
+		AND l.seq > +m.from_seq WHERE l.room_id = $2 AND l.seq > $3 ORDER BY l.seq LIMIT $4`, a.UserID, p.RoomID, p.Seq, maxNews+1)
 	if err != nil {
 		return News{}, unreadable(err)
 	}

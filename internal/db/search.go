@@ -42,6 +42,28 @@ type SearchIndex struct {
 	Find []string
 	// FindIn is Find for one room, the seventh argument.
 	FindIn []string
+	// Settings are made for the transaction of each way; empty for none.
+	Settings []string
+}
+
+// Find runs one way of finding with its settings and gives its rows to scan.
+func (d *DB) Find(ctx context.Context, setting, text string, args []any, scan func(*sql.Rows) error) error {
+	if setting == "" {
+		rows, err := d.Query(ctx, text, args...)
+		_, err = Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error { return scan(rows) })
+		return err
+	}
+	tx, err := d.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // it was only read
+	if _, err := tx.ExecContext(ctx, setting); err != nil {
+		return err
+	}
+	rows, err := tx.QueryContext(ctx, text, args...)
+	_, err = Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error { return scan(rows) })
+	return err
 }
 
 // The reader's membership is in the query: nothing is found that they may not read. It is a value, not a join, so that documents come
@@ -49,25 +71,32 @@ type SearchIndex struct {
 const findReadable = `WHERE d.created_at > $5 AND d.created_at < $6 AND (SELECT d.seq > m.from_seq FROM memberships m
 	WHERE m.room_id = d.room_id AND m.user_id = $4 AND m.left_seq IS NULL) `
 
+// walk goes back over the newest documents.
+func walk(which string) string {
+	return `SELECT d.doc, d.room_id, d.seq FROM (SELECT * FROM search_docs WHERE ` + which + ` DESC LIMIT 500) d ` +
+		findReadable + `AND d.tokens @@ CAST($1 AS text)::tsquery ORDER BY d.doc DESC LIMIT $3`
+}
+
+// lookUp asks the index.
+func lookUp(which string) string {
+	return `SELECT d.doc, d.room_id, d.seq FROM (SELECT doc, room_id, seq, created_at FROM search_docs
+		WHERE tokens @@ CAST($1 AS text)::tsquery AND doc < $2 ` + which + `ORDER BY doc DESC OFFSET 0) d ` + findReadable + `ORDER BY d.doc DESC LIMIT $3`
+}
+
 // Search is how this database does it.
 func (d Dialect) Search() SearchIndex {
 	if d == Postgres {
 		return SearchIndex{
 			Put:  []string{`INSERT INTO search_docs (doc, room_id, seq, created_at, tokens) VALUES ($1, $2, $3, $4, CAST($5 AS text)::tsvector)`},
 			Drop: []string{`DELETE FROM search_docs WHERE doc = $1`},
-			Find: []string{
-				// Frequent words are met soon by walking back from the newest message; of seldom ones the index names all.
-				`SELECT d.doc, d.room_id, d.seq FROM (SELECT * FROM search_docs WHERE doc < $2 ORDER BY doc DESC LIMIT 1000) d ` +
-					findReadable + `AND d.tokens @@ CAST($1 AS text)::tsquery ORDER BY d.doc DESC LIMIT $3`,
-				`SELECT d.doc, d.room_id, d.seq FROM (SELECT doc, room_id, seq, created_at FROM search_docs WHERE tokens @@ CAST($1 AS text)::tsquery
-					AND doc < $2 ORDER BY doc DESC OFFSET 0) d ` + findReadable + `ORDER BY d.doc DESC LIMIT $3`,
-			},
+			// Frequent words are met soon by walking back from the newest message, others among the newest by the index, and of seldom
+			// ones the index names all there are.
+			Find: []string{walk(`doc < $2 ORDER BY doc`), lookUp(`AND doc > $2 - 50000 `), lookUp(``)},
 			FindIn: []string{
-				`SELECT d.doc, d.room_id, d.seq FROM (SELECT * FROM search_docs WHERE room_id = $7 AND doc < $2 ORDER BY seq DESC LIMIT 1000) d ` +
-					findReadable + `AND d.tokens @@ CAST($1 AS text)::tsquery ORDER BY d.seq DESC LIMIT $3`,
-				`SELECT d.doc, d.room_id, d.seq FROM (SELECT doc, room_id, seq, created_at FROM search_docs WHERE tokens @@ CAST($1 AS text)::tsquery
-					AND room_id = $7 AND doc < $2 ORDER BY doc DESC OFFSET 0) d ` + findReadable + `ORDER BY d.doc DESC LIMIT $3`,
+				walk(`room_id = $7 AND doc < $2 ORDER BY seq`), lookUp(`AND room_id = $7 AND doc > $2 - 50000 `), lookUp(`AND room_id = $7 `),
 			},
+			// The planner takes every search for a frequent one and would walk: only the first way is to.
+			Settings: []string{``, `SET LOCAL enable_indexscan = off`, `SET LOCAL enable_indexscan = off`},
 		}
 	}
 	find := `SELECT d.doc, d.room_id, d.seq FROM search s CROSS JOIN search_docs d ` + findReadable +
@@ -77,9 +106,10 @@ func (d Dialect) Search() SearchIndex {
 			`INSERT INTO search_docs (doc, room_id, seq, created_at) VALUES ($1, $2, $3, $4)`,
 			`INSERT INTO search (rowid, tokens) VALUES ($1, $5)`,
 		},
-		Drop:   []string{`DELETE FROM search_docs WHERE doc = $1`, `DELETE FROM search WHERE rowid = $1`},
-		Find:   []string{find + `ORDER BY s.rowid DESC LIMIT $3`},
-		FindIn: []string{find + `AND d.room_id = $7 ORDER BY s.rowid DESC LIMIT $3`},
+		Drop:     []string{`DELETE FROM search_docs WHERE doc = $1`, `DELETE FROM search WHERE rowid = $1`},
+		Find:     []string{find + `ORDER BY s.rowid DESC LIMIT $3`},
+		FindIn:   []string{find + `AND d.room_id = $7 ORDER BY s.rowid DESC LIMIT $3`},
+		Settings: []string{``},
 	}
 }
 
