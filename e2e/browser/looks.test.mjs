@@ -32,6 +32,57 @@ for (const colorScheme of ['light', 'dark']) {
   }
 }
 
+async function violations(page) {
+  const found = await page.evaluate(() => window.axe.run(document));
+  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`);
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`axe finds nothing in rooms and dialogs, ${colorScheme}`, async () => {
+    const ana = await person(browser, server.url, { name: 'Ana', colorScheme, bypassCSP: true });
+    const { page } = ana;
+    await connected(page);
+    await page.evaluate(axe);
+    await page.getByLabel('Sign in or create an account').click();
+    assert.deepEqual(await violations(page), [], 'signing in');
+    await page.getByRole('tab', { name: 'Create account' }).click();
+    await page.getByLabel('Account name').fill(`ana-${colorScheme}`);
+    await page.getByLabel('Password').fill('a long enough password');
+    await page.getByRole('dialog').getByRole('button', { name: 'Create account', exact: true }).click();
+    await page.getByLabel(`Account ana-${colorScheme}`).click();
+    await page.getByText('this device').waitFor();
+    assert.deepEqual(await violations(page), [], 'the account');
+    await page.keyboard.press('Escape');
+    await page.getByLabel('New room').click();
+    assert.deepEqual(await violations(page), [], 'a new room');
+    await page.getByLabel('Name', { exact: true }).fill('Secret');
+    await page.getByLabel('Only who is invited').check();
+    await page.getByRole('button', { name: 'Create room' }).click();
+    await page.getByLabel('Message Secret').fill('said here');
+    await page.getByLabel('Message Secret').press('Enter');
+    await seesOnce(page, 'said here');
+    const row = page.locator('.message', { hasText: 'said here' });
+    await row.hover();
+    await row.getByRole('button', { name: 'React', exact: true }).click();
+    assert.deepEqual(await violations(page), [], 'choosing a reaction');
+    await page.getByLabel('React with 👍').click();
+    await row.locator('.reaction').waitFor();
+    await row.hover();
+    await row.getByRole('button', { name: 'Reply', exact: true }).click();
+    assert.deepEqual(await violations(page), [], 'answering');
+    await page.getByLabel(/Members and settings/).click();
+    assert.deepEqual(await violations(page), [], 'the members');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+k');
+    await page.getByRole('dialog').getByRole('button', { name: /General/ }).waitFor();
+    assert.deepEqual(await violations(page), [], 'finding');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+Shift+f');
+    assert.deepEqual(await violations(page), [], 'searching');
+    await ana.context.close();
+  });
+}
+
 test('the page can be used by keyboard alone', async () => {
   const ana = await person(browser, server.url, { name: 'Ana' });
   await connected(ana.page);

@@ -27,6 +27,59 @@ try {
     await say(people[name].page, text);
     await seesOnce(people[name].page, text.slice(0, 30));
   }
+  const ana = people['Ana Ruiz'].page;
+  await ana.getByLabel('Sign in or create an account').click();
+  await ana.getByRole('tab', { name: 'Create account' }).click();
+  await ana.getByLabel('Account name').fill('ana');
+  await ana.getByLabel('Password').fill('a long enough password');
+  await ana.getByRole('dialog').getByRole('button', { name: 'Create account', exact: true }).click();
+  await ana.getByLabel('Account ana').waitFor();
+  for (const [name, topic, who] of [['Launch', 'Ship on Thursday', /Everybody on/], ['Design', 'What it looks like', /Only who/], ['News', '', /only moderators/]]) {
+    await ana.getByLabel('New room').click();
+    await ana.getByLabel('Name', { exact: true }).fill(name);
+    await ana.getByLabel('Topic').fill(topic);
+    await ana.getByLabel(who).check();
+    await ana.getByRole('button', { name: 'Create room' }).click();
+    await ana.getByLabel(`Message ${name}`).waitFor();
+  }
+  const mei = people['Mei Lin'].page;
+  await mei.getByRole('button', { name: 'Ana Ruiz' }).click();
+  await mei.getByLabel('Message Ana Ruiz').fill('Lunch?');
+  await mei.getByLabel('Message Ana Ruiz').press('Enter');
+  await mei.getByRole('button', { name: /^General/ }).click();
+  await ana.getByRole('button', { name: /^General/ }).click();
+  const first = ana.locator('.message', { hasText: 'Load test is done' }).first();
+  await first.hover();
+  await first.getByRole('button', { name: 'React' }).click();
+  await ana.getByLabel('React with 🎉').click();
+  await first.hover();
+  await first.getByRole('button', { name: 'Reply' }).click();
+  await say(ana, 'That is what I call a number. @Mei Lin');
+  for (const colorScheme of ['light', 'dark']) {
+    for (const width of [1440, 390]) {
+      await ana.emulateMedia({ colorScheme });
+      await ana.setViewportSize({ width, height: width === 390 ? 844 : 900 });
+      await ana.waitForTimeout(200);
+      await ana.screenshot({ path: `${out}rooms-${colorScheme}-${width}.png` });
+    }
+  }
+  await ana.setViewportSize({ width: 1440, height: 900 });
+  await ana.emulateMedia({ colorScheme: 'light' });
+  await first.hover();
+  await ana.screenshot({ path: `${out}actions.png` });
+  await ana.keyboard.press('Control+k');
+  await ana.waitForTimeout(500);
+  await ana.screenshot({ path: `${out}find.png` });
+  await ana.keyboard.press('Escape');
+  await ana.getByLabel('Account ana').click();
+  await ana.waitForTimeout(300);
+  await ana.screenshot({ path: `${out}account.png` });
+  await ana.keyboard.press('Escape');
+  await ana.getByRole('button', { name: /^Design/ }).click();
+  await ana.getByLabel(/Members and settings/).click();
+  await ana.waitForTimeout(300);
+  await ana.screenshot({ path: `${out}details.png` });
+  await ana.keyboard.press('Escape');
   const cutOff = [];
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [1440, 900, 390]) {

@@ -237,7 +237,9 @@ type found struct {
 func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, rooms map[string]myRoom, cursor int64) (SearchResult, error) {
 	out := SearchResult{Hits: []Hit{}}
 	if cursor <= 0 {
-		cursor = 1 << 62
+		if err := c.db.QueryRow(ctx, `SELECT value + 1 FROM counters WHERE name = 'search'`).Scan(&cursor); err != nil {
+			return out, err
+		}
 	}
 	for {
 		places, err := c.findPlaces(ctx, a, q, groups, rooms, cursor)

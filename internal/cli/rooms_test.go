@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"database/sql"
+	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -267,5 +270,58 @@ func TestSignInLimits(t *testing.T) {
 	}
 	if limited < 4 {
 		t.Fatalf("%d of 8 guesses were limited", limited)
+	}
+}
+
+func TestConnectionsOfAPerson(t *testing.T) {
+	s := start(t, "--rate-limit=off", "--connections-per-person=2")
+	first, is := s.account("ana")
+	second := s.dial(reply{"token": is["token"]})
+	second.must("user-join", reply{})
+	third := s.dial(reply{"token": is["token"]})
+	third.refused("user-join", reply{}, "too-large", "max 2")
+	third.refused("chat-message", reply{"text": "as nobody"}, "unauthenticated", "Not properly connected")
+	second.Close()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if r := third.ask("user-join", reply{}); r["success"] == true {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the place is not given back")
+		}
+	}
+	first.must("chat-message", reply{"text": "still here"})
+}
+
+// A message into a large room writes nothing per member.
+func TestAMessageCostsNoWritePerMember(t *testing.T) {
+	dir := t.TempDir()
+	s := start(t, "--rate-limit=off", "--connections-per-person=0", "--data="+dir)
+	ana := s.join("Ana")
+	for i := range 60 {
+		s.join(fmt.Sprint("member ", i))
+	}
+	rows := func() (n int) {
+		d, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "parley.db")+"?_pragma=query_only(1)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = d.Close() }()
+		for _, table := range []string{"users", "sessions", "memberships", "log", "mentions", "reactions", "revisions", "bans", "invitations", "counters", "rooms", "search_rooms", "search_docs"} {
+			var one int
+			if err := d.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&one); err != nil {
+				t.Fatal(err)
+			}
+			n += one
+		}
+		return n
+	}
+	ana.must("chat-message", reply{"text": "@Ana first"})
+	time.Sleep(300 * time.Millisecond) // the index follows
+	before := rows()
+	ana.must("chat-message", reply{"text": "to all sixty"})
+	time.Sleep(300 * time.Millisecond)
+	if more := rows() - before; more != 2 { // the entry, and its document in the index
+		t.Fatalf("%d rows for one message", more)
 	}
 }

@@ -111,7 +111,7 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 	c := p.config
 	o := live.Options{
 		Sessions: sessions, Guests: c.Guests, Log: p.log, ClientFiles: web.SocketIOClient(),
-		LeaveGrace: c.LeaveGrace, JoinTimeout: c.JoinTimeout, ClientIP: api.ClientIP(c.Proxies()),
+		ConnectionsPerPerson: c.ConnsPerPerson, LeaveGrace: c.LeaveGrace, JoinTimeout: c.JoinTimeout, ClientIP: api.ClientIP(c.Proxies()),
 		Engine: engineio.Options{
 			PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout, MaxPayload: int64(c.MaxPayload),
 			MaxQueueBytes: int(c.QueueBytes), MaxQueueMessages: c.QueueMessages, MaxOutboundBytes: int64(c.OutboundBytes),

@@ -40,6 +40,7 @@ type Config struct {
 	AccountLimit    Rate          `env:"PARLEY_ACCOUNT_LIMIT" default:"11/h" help:"Attempts of one address at one account; 5 of them at once."`
 	EventsPerMinute int           `env:"PARLEY_EVENTS_PER_MINUTE" default:"120" help:"Events of one connection per minute, 50 of them at once."`
 	ConnsPerIP      int           `env:"PARLEY_CONNECTIONS_PER_IP" name:"connections-per-ip" default:"200" help:"Connections of one address; 0 is no limit."`
+	ConnsPerPerson  int           `env:"PARLEY_CONNECTIONS_PER_PERSON" name:"connections-per-person" default:"20" help:"Connections of one person, on all their devices; 0 is no limit."`
 	ConnRatePerIP   int           `env:"PARLEY_CONNECTION_RATE_PER_IP" name:"connection-rate-per-ip" default:"10" help:"New connections of one address per second, five times as many at once; 0 is no limit."`
 	Handshakes      int           `env:"PARLEY_HANDSHAKES" default:"400" help:"New connections per second altogether; beyond, clients are told to come back. 0 is no limit."`
 	TrustedProxies  []string      `env:"PARLEY_TRUSTED_PROXIES" name:"trusted-proxies" help:"Networks (CIDR, comma list; an address is a network of one) of proxies whose X-Forwarded-For is believed."`

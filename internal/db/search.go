@@ -91,12 +91,13 @@ func (d Dialect) Search() SearchIndex {
 			Drop: []string{`DELETE FROM search_docs WHERE doc = $1`},
 			// Frequent words are met soon by walking back from the newest message, others among the newest by the index, and of seldom
 			// ones the index names all there are.
-			Find: []string{walk(`doc < $2 ORDER BY doc`), lookUp(`AND doc > $2 - 50000 `), lookUp(``)},
+			Find: []string{walk(`doc < $2 ORDER BY doc`), lookUp(`AND doc > $2 - 10000 `), lookUp(`AND doc > $2 - 100000 `), lookUp(``)},
 			FindIn: []string{
-				walk(`room_id = $7 AND doc < $2 ORDER BY seq`), lookUp(`AND room_id = $7 AND doc > $2 - 50000 `), lookUp(`AND room_id = $7 `),
+				walk(`room_id = $7 AND doc < $2 ORDER BY seq`), lookUp(`AND room_id = $7 AND doc > $2 - 10000 `),
+				lookUp(`AND room_id = $7 AND doc > $2 - 100000 `), lookUp(`AND room_id = $7 `),
 			},
 			// The planner takes every search for a frequent one and would walk: only the first way is to.
-			Settings: []string{``, `SET LOCAL enable_indexscan = off`, `SET LOCAL enable_indexscan = off`},
+			Settings: []string{``, `SET LOCAL enable_indexscan = off`, `SET LOCAL enable_indexscan = off`, `SET LOCAL enable_indexscan = off`},
 		}
 	}
 	find := `SELECT d.doc, d.room_id, d.seq FROM search s CROSS JOIN search_docs d ` + findReadable +

@@ -27,8 +27,10 @@ type Options struct {
 	ClientFiles fs.FS            // of the browser's client library
 	Admission   Admission
 	Rates       Rates
-	LeaveGrace  time.Duration // how long a person may be without a connection before they have left
-	JoinTimeout time.Duration // how long a connection may exist without joining the namespace
+	// ConnectionsPerPerson bounds the connections of one person; 0 means no bound.
+	ConnectionsPerPerson int
+	LeaveGrace           time.Duration // how long a person may be without a connection before they have left
+	JoinTimeout          time.Duration // how long a connection may exist without joining the namespace
 	// ClientIP tells whose limits a request counts against; default the peer's address.
 	ClientIP func(*http.Request) string
 	Metrics  Metrics

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"fmt"
 
 	"parley/internal/auth"
 	"parley/internal/chat"
@@ -50,6 +51,11 @@ func (d *Door) userJoin(ctx context.Context, c *client, in joinRequest) (joinRep
 // welcome makes the connection the actor's and says what they find here.
 func (d *Door) welcome(ctx context.Context, c *client, a chat.Actor, token string) (joinReply, error) {
 	first := c.person() == nil
+	if limit := d.o.ConnectionsPerPerson; first && limit > 0 && d.people.connections(a.UserID) >= limit {
+		return joinReply{}, &chat.Error{
+			Kind: chat.TooLarge, Message: fmt.Sprintf("Too many connections of one person (max %d): close some", limit),
+		}
+	}
 	c.actor.Store(&a)
 	version, err := d.o.Chat.DirectoryVersion(ctx)
 	if err != nil {

@@ -32,6 +32,16 @@ func newPeople(grace time.Duration, left func(chat.Actor)) *people {
 	return &people{grace: grace, left: left, byID: map[string]*presence{}}
 }
 
+// connections is how many a person has.
+func (p *people) connections(userID string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if here := p.byID[userID]; here != nil {
+		return len(here.clients)
+	}
+	return 0
+}
+
 // connect counts a connection and reports whether the person was not here before.
 func (p *people) connect(a chat.Actor, u chat.User, c *client) bool {
 	p.mu.Lock()

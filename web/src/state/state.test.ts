@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry, Message, Refusal } from '../wire';
 import { reconnectDelay } from './backoff';
-import { colourOf, nameProblem, nickname } from './names';
+import { colourOf, deviceName, nameProblem, nickname } from './names';
 import { Outbox, type Outgoing } from './outbox';
 import { RoomLog } from './room';
 import { layout } from './rows';
@@ -142,6 +142,15 @@ describe('Outbox', () => {
     expect(o.items[0]?.state).toBe('failed');
     o.retry('a');
     expect(o.next()?.clientId).toBe('a');
+  });
+});
+
+describe('deviceName', () => {
+  it('says what a person would', () => {
+    expect(deviceName('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36')).toBe('Chrome on Linux');
+    expect(deviceName('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1')).toBe('Safari on iOS');
+    expect(deviceName('Go-http-client/1.1')).toBe('Go-http-client/1.1');
+    expect(deviceName('')).toBe('An unknown device');
   });
 });
 
