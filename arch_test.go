@@ -65,7 +65,7 @@ func TestImportRules(t *testing.T) {
 			}
 		}
 		// A test stands outside of its package, and may talk to it as clients do; for the rest the rules are the same.
-		allowedInTests := append(slices.Clone(allowed), name, "socketio/client", "internal/db/dbtest")
+		allowedInTests := append(slices.Clone(allowed), name, "socketio/client", "socketio/adaptertest", "internal/db/dbtest")
 		for _, i := range slices.Concat(p.TestImports, p.XTestImports) {
 			if ours, ok := strings.CutPrefix(i, "parley/"); ok && !matches(allowedInTests, ours) {
 				t.Errorf("a test of %s may not import %s", name, ours)

@@ -130,7 +130,8 @@ func (r *Reply) keep() {
 type ackCollector struct {
 	mu       sync.Mutex
 	expected int
-	counted  bool // every node has told how many receivers it has
+	complete bool  // the adapter will tell of no more receivers
+	err      error // why it does not know all of them
 	replies  []AckReply
 	done     chan struct{}
 }
@@ -150,15 +151,15 @@ func (c *ackCollector) reply(r AckReply) {
 	c.mu.Unlock()
 }
 
-func (c *ackCollector) allCounted() {
+func (c *ackCollector) counted(err error) {
 	c.mu.Lock()
-	c.counted = true
+	c.complete, c.err = true, err
 	c.check()
 	c.mu.Unlock()
 }
 
 func (c *ackCollector) check() {
-	if c.counted && len(c.replies) >= c.expected {
+	if c.complete && len(c.replies) >= c.expected {
 		select {
 		case <-c.done:
 		default:
@@ -176,8 +177,8 @@ func (c *ackCollector) result() ([]*Reply, error) {
 			out = append(out, reply)
 		}
 	}
-	if !c.counted || len(c.replies) < c.expected {
-		return out, ErrAckTimeout
+	if len(c.replies) < c.expected {
+		return out, errors.Join(ErrAckTimeout, c.err)
 	}
-	return out, nil
+	return out, c.err
 }

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -53,10 +54,11 @@ type Adapter interface {
 	// Broadcast sends a packet to all matching sockets.
 	Broadcast(p *Packet, t Target, f Flags) error
 	// BroadcastWithAck is Broadcast with acknowledgements: expect is called as receivers become known, with how many more
-	// there are, and reply for each acknowledgement. It returns when every node has told its number, or ctx is done.
+	// there are, and reply for each acknowledgement, until ctx is done. It returns when every node has told its number, or
+	// with a [*PartialError].
 	BroadcastWithAck(ctx context.Context, p *Packet, t Target, f Flags, expect func(n int), reply func(AckReply)) error
 
-	// FetchSockets describes all matching sockets. On error it returns those it knows of.
+	// FetchSockets describes all matching sockets. On error, such as a [*PartialError], it returns those it knows of.
 	FetchSockets(ctx context.Context, t Target, f Flags) ([]RemoteSocket, error)
 	// AddSockets, DelSockets and DisconnectSockets act on all matching sockets.
 	AddSockets(t Target, f Flags, rooms []string) error
@@ -70,10 +72,27 @@ type Adapter interface {
 
 	// Offset is where the log of recoverable packets stands, empty without recovery.
 	Offset() string
-	// PersistSession keeps what a socket needs to be recovered; RestoreSession takes it, once. See [Recovery].
+	// PersistSession keeps what a socket needs to be recovered. RestoreSession takes it, once, and says whether the log still
+	// reaches back to the offset. Resume then puts the socket in the session's rooms and sends what it missed since: between
+	// the last missed packet and the first live one nothing is left out and nothing comes twice. See [Recovery].
 	PersistSession(s RecoverySession)
 	RestoreSession(pid, offset string) (*RecoverySession, bool)
+	Resume(s *Socket, r *RecoverySession)
 }
+
+// PartialError tells that not every node has answered. What the others answered is returned with it.
+type PartialError struct {
+	Answered, Expected int   // other nodes; Expected is 0 when their number is not known
+	Err                error // what ended the wait
+}
+
+// Error implements error.
+func (e *PartialError) Error() string {
+	return fmt.Sprintf("socketio: %d of %d other nodes have answered: %v", e.Answered, e.Expected, e.Err)
+}
+
+// Unwrap returns what ended the wait.
+func (e *PartialError) Unwrap() error { return e.Err }
 
 // AdapterFactory makes the adapter of a namespace.
 type AdapterFactory func(ns *Namespace) (Adapter, error)

@@ -64,7 +64,8 @@ func (b Broadcast) Emit(event string, args ...any) error {
 }
 
 // EmitWithAck sends an event and waits until every receiver has acknowledged it, the timeout has passed (10 s unless set), or ctx
-// is done. With ErrAckTimeout it returns the acknowledgements that came.
+// is done. On error it returns the acknowledgements that came: ErrAckTimeout when some did not, a [*PartialError] when a node did
+// not tell how many there are.
 func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]*Reply, error) {
 	p, err := eventPacket(event, args)
 	if err != nil {
@@ -77,9 +78,7 @@ func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (
 	ctx, cancel := context.WithTimeout(ctx, b.flags.Timeout)
 	defer cancel()
 	c := newAckCollector()
-	if err := b.ns.adapter.BroadcastWithAck(ctx, p, b.target, b.flags, c.expect, c.reply); err == nil {
-		c.allCounted()
-	}
+	c.counted(b.ns.adapter.BroadcastWithAck(ctx, p, b.target, b.flags, c.expect, c.reply))
 	select {
 	case <-c.done:
 	case <-ctx.Done():

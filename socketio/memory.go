@@ -18,6 +18,9 @@ type MemoryAdapter struct {
 	all     members
 	rooms   map[string]*room
 	log     *recoveryLog
+	order   sync.Mutex // with a log: packets are delivered in the order of their offsets
+
+	onRoom func(room string) // told of a room that has come or gone; nil for nobody
 }
 
 // NewMemoryAdapter is the [AdapterFactory] for a single node.
@@ -106,6 +109,7 @@ func (a *MemoryAdapter) Add(s *Socket, rooms ...string) {
 	a.mu.Unlock()
 	h := &a.ns.hooks
 	for _, name := range created {
+		call1(a.onRoom, name)
 		call1(h.CreateRoom, name)
 	}
 	for _, name := range joined {
@@ -143,6 +147,7 @@ func (a *MemoryAdapter) tellLeft(s *Socket, name string, left, empty bool) {
 		call2(h.LeaveRoom, name, s.id)
 	}
 	if empty {
+		call1(a.onRoom, name)
 		call1(h.DeleteRoom, name)
 	}
 }
@@ -278,7 +283,9 @@ func (a *MemoryAdapter) LocalSockets(t Target) []*Socket {
 
 // Broadcast implements Adapter.
 func (a *MemoryAdapter) Broadcast(p *Packet, t Target, f Flags) error {
-	if a.log != nil && recoverable(p, f) {
+	if a.log != nil && Recoverable(p, f) {
+		a.order.Lock()
+		defer a.order.Unlock()
 		p = a.log.add(p, t)
 	}
 	a.Deliver(p, t, f)
@@ -395,6 +402,34 @@ func (a *MemoryAdapter) RestoreSession(pid, offset string) (*RecoverySession, bo
 		return nil, false
 	}
 	return a.log.restore(pid, offset)
+}
+
+// Resume implements Adapter.
+func (a *MemoryAdapter) Resume(s *Socket, r *RecoverySession) {
+	a.order.Lock()
+	defer a.order.Unlock()
+	a.ns.adapter.Add(s, r.Rooms...)
+	if a.log != nil {
+		s.Replay(a.log.after(r.Offset, r.Rooms))
+	}
+}
+
+// Gap tells that packets of other nodes may have been missed: no position from before can be recovered any more.
+func (a *MemoryAdapter) Gap() {
+	if a.log != nil {
+		a.log.gap()
+	}
+}
+
+// OnRoomChange sets a function that is called, after the fact, with the name of a room that has come or gone on this node.
+// Calls for one room may overlap: ask HasRoom. It is for adapters, and set before the adapter is used.
+func (a *MemoryAdapter) OnRoomChange(fn func(room string)) { a.onRoom = fn }
+
+// HasRoom reports whether a socket of this node is in a room, or has it as its id.
+func (a *MemoryAdapter) HasRoom(name string) bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.rooms[name] != nil || a.sockets[name] != nil
 }
 
 // Offset implements Adapter.

@@ -230,10 +230,7 @@ func (ns *Namespace) admit(c *conn, h *Handshake) error {
 	ns.mu.Unlock()
 	ns.adapter.Add(s)
 	if restored != nil {
-		ns.adapter.Add(s, restored.Rooms...)
-		for _, p := range restored.Missed {
-			s.sendPacket(p)
-		}
+		ns.adapter.Resume(s, restored)
 	}
 	s.sendPacket(s.connectPacket())
 	if t := ns.server.trace.Connected; t != nil {
@@ -269,7 +266,7 @@ func (ns *Namespace) restore(s *Socket) *RecoverySession {
 		ns.evict(auth.PID)
 		if r, ok := ns.adapter.RestoreSession(auth.PID, auth.Offset); ok {
 			s.id, s.pid, s.data, s.recovered = r.SID, r.PID, r.Data, true
-			s.offset = ns.adapter.Offset()
+			s.offset = r.Offset // not where the log stands: what is replayed may not arrive
 			return r
 		}
 	}

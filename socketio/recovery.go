@@ -22,13 +22,12 @@ type RecoverySession struct {
 	SID    string
 	PID    string // known to the client alone; whoever has it may recover the session, once
 	Rooms  []string
-	Offset string // where the log stood when the socket connected, for a client that has received nothing since
+	Offset string // what the client has received last, or where the log stood when it connected
 	Data   any
-	Missed []*Packet // filled in by RestoreSession
 }
 
-// recoverable reports whether a broadcast is kept for replay: plain events only, as in Node.
-func recoverable(p *Packet, f Flags) bool {
+// Recoverable reports whether a broadcast is kept for replay: plain events only, as in Node.
+func Recoverable(p *Packet, f Flags) bool {
 	return p.Type == PacketEvent && !p.HasID && !f.Volatile
 }
 
@@ -65,14 +64,14 @@ func (l *recoveryLog) add(p *Packet, t Target) *Packet {
 	defer l.mu.Unlock()
 	number := l.next
 	l.next++
-	q := withOffset(p, strconv.FormatUint(number, 36))
+	q := p.WithOffset(strconv.FormatUint(number, 36))
 	l.packets = append(l.packets, loggedPacket{number, time.Now(), q, t})
 	l.sweep()
 	return q
 }
 
-// withOffset appends the offset to an event's arguments, where the client looks for it.
-func withOffset(p *Packet, offset string) *Packet {
+// WithOffset returns a copy with the offset appended to the event's arguments, where the client looks for it.
+func (p *Packet) WithOffset(offset string) *Packet {
 	q := *p
 	q.Data = make([]byte, 0, len(p.Data)+len(offset)+3)
 	q.Data = append(append(q.Data, p.Data[:len(p.Data)-1]...), ',')
@@ -94,7 +93,7 @@ func (l *recoveryLog) persist(s RecoverySession) {
 	l.sweep()
 }
 
-// restore takes a session out and collects what it missed. It fails when the buffer no longer reaches back to the offset.
+// restore takes a session out. It fails when the buffer no longer reaches back to the offset.
 func (l *recoveryLog) restore(pid, offset string) (*RecoverySession, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -117,17 +116,37 @@ func (l *recoveryLog) restore(pid, offset string) (*RecoverySession, bool) {
 	if from+1 < oldest {
 		return nil, false
 	}
-	s := saved.RecoverySession
-	for _, p := range l.packets {
-		if p.number > from && reaches(p.target, s.Rooms) {
-			s.Missed = append(s.Missed, p.packet)
-		}
-	}
-	return &s, true
+	saved.Offset = offset
+	return &saved.RecoverySession, true
 }
 
-// reaches reports whether a target includes a socket with these rooms.
-func reaches(t Target, rooms []string) bool {
+// after returns the packets since an offset for a socket with these rooms.
+func (l *recoveryLog) after(offset string, rooms []string) []*Packet {
+	from, err := strconv.ParseUint(offset, 36, 64)
+	if err != nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var missed []*Packet
+	for _, p := range l.packets {
+		if p.number > from && p.target.Reaches(rooms) {
+			missed = append(missed, p.packet)
+		}
+	}
+	return missed
+}
+
+// gap invalidates all offsets given so far.
+func (l *recoveryLog) gap() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.packets = nil
+	l.next++
+}
+
+// Reaches reports whether a target includes a socket with these rooms, of which its id is one.
+func (t Target) Reaches(rooms []string) bool {
 	in := func(name string) bool { return slices.Contains(rooms, name) }
 	return (len(t.Rooms) == 0 || slices.ContainsFunc(t.Rooms, in)) && !slices.ContainsFunc(t.Except, in)
 }

@@ -162,6 +162,13 @@ func (s *Socket) sendPacket(p *Packet) {
 	s.push(s.ns.server.opts.Parser.Encode(p), p, false)
 }
 
+// Replay sends packets that the client missed. It is for adapters.
+func (s *Socket) Replay(missed []*Packet) {
+	for _, p := range missed {
+		s.sendPacket(p)
+	}
+}
+
 // Disconnect ends the socket; closeConn also ends the connection and with it the sockets of other namespaces.
 func (s *Socket) Disconnect(closeConn bool) {
 	if closeConn {

@@ -64,6 +64,16 @@ func appendArgs(dst []byte, name string, args []any) ([]byte, [][]byte, error) {
 	return append(dst, ']'), attachments, nil
 }
 
+// EncodeValue encodes a value as JSON, with placeholders for the binary data that it returns beside it.
+func EncodeValue(v any) (data []byte, attachments [][]byte, err error) {
+	return appendValue(nil, v, nil)
+}
+
+// DecodeValue decodes JSON; placeholders become the attachments they stand for.
+func DecodeValue(data []byte, attachments [][]byte, dst any) error {
+	return bindValue(data, attachments, dst)
+}
+
 func appendPlaceholder(dst []byte, num int) []byte {
 	return fmt.Appendf(dst, `{"_placeholder":true,"num":%d}`, num)
 }
