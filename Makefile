@@ -61,7 +61,7 @@ e2e/clients/node_modules/.stamp: e2e/clients/package.json e2e/clients/package-lo
 	cd e2e/clients && $(NPM_CI)
 	@touch $@
 
-clients: bin/conformance e2e/clients/node_modules/.stamp ## talk to the engine with real clients of every generation
+clients: bin/conformance e2e/clients/node_modules/.stamp ## talk to the engine with real clients of every generation, and beside Node in a cluster
 	cd e2e/clients && CONFORMANCE_BIN=$(CURDIR)/bin/conformance npm test --silent
 
 browser: build e2e/browser/node_modules/.stamp ## drive the built program in a real browser

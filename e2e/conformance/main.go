@@ -1,7 +1,7 @@
 // Conformance is the server under test for the official Socket.IO suites and for the benchmark. It has no storage and none of
 // the product: what is measured and judged here is the engine alone.
 //
-//	go run ./e2e/conformance -addr 127.0.0.1:3210 -suite engineio-v4|engineio-v3|socketio-v5|client|bench
+//	go run ./e2e/conformance -addr 127.0.0.1:3210 -suite engineio-v4|engineio-v3|socketio-v5|client|cluster|bench
 package main
 
 import (
@@ -26,8 +26,10 @@ type suite struct {
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:3210", "where to listen")
-	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client or bench; decode reads packets from standard input")
+	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client, cluster or bench; decode reads packets from standard input")
 	parser := flag.String("parser", "json", "for client and bench: json or msgpack")
+	adapter := flag.String("adapter", "pubsub", "for cluster: pubsub")
+	redisAddr := flag.String("redis", "", "for cluster: where Redis is")
 	profile := flag.String("pprof", "", "where to serve profiles; empty is nowhere")
 	flag.Parse()
 	if *profile != "" {
@@ -40,16 +42,21 @@ func main() {
 		}
 		return
 	}
-	if err := run(*addr, *name, *parser); err != nil {
+	if err := run(*addr, *name, func() (suite, error) {
+		if *name == "cluster" {
+			return clusterSuite(*adapter, *redisAddr)
+		}
+		return newSuite(*name, *parser)
+	}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(addr, name, parser string) error {
+func run(addr, name string, open func() (suite, error)) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s, err := newSuite(name, parser)
+	s, err := open()
 	if err != nil {
 		return err
 	}

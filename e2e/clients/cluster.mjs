@@ -1,0 +1,172 @@
+// The parts of a mixed cluster: a Redis of its own, Node's servers in this process, ours in theirs.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAdapter } from '@socket.io/redis-adapter';
+import { createClient } from 'redis';
+import { Server } from 'socket.io';
+import { io as dial } from 'socket.io-client-v4';
+import { startServer } from './harness.mjs';
+
+async function freePort() {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until what the function returns, or resolves to, is true. */
+export async function eventually(what, ok) {
+  for (const deadline = Date.now() + 5000; ; await pause(5)) {
+    if (await ok()) return;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+  }
+}
+
+export async function startRedis() {
+  const port = await freePort();
+  const dir = await mkdtemp(join(tmpdir(), 'redis-'));
+  const child = spawn('redis-server', ['--bind', '127.0.0.1', '--port', port, '--dir', dir, '--save', ''], { stdio: 'ignore' });
+  await eventually('Redis', async () => {
+    const socket = connect(port, '127.0.0.1');
+    const up = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false, () => false)]).catch(() => false);
+    socket.destroy();
+    return up;
+  });
+  return {
+    addr: `127.0.0.1:${port}`,
+    async stop() {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+      await rm(dir, { recursive: true });
+    },
+  };
+}
+
+const adapters = {
+  async pubsub(client) {
+    const sub = client.duplicate();
+    await sub.connect();
+    return [createAdapter(client, sub), sub];
+  },
+};
+
+/** Node's server: e2e/conformance has its twin in Go, which understands the same orders. */
+async function startNode(adapter, redis) {
+  const client = createClient({ url: `redis://${redis}` });
+  await client.connect();
+  const [factory, ...others] = await adapters[adapter](client);
+  const http = createHttpServer();
+  const io = new Server(http, { adapter: factory, connectionStateRecovery: adapter === 'streams' ? {} : undefined });
+  const heard = [];
+  io.on('connection', (socket) => {
+    if (socket.recovered) return;
+    socket.data = { name: socket.handshake.auth.name, file: Buffer.from([1, 2, 255]) };
+    socket.join(socket.handshake.auth.rooms ?? []);
+  });
+  io.on('note', (note, ack) => {
+    heard.push(note);
+    ack?.({ node: 'node', note });
+  });
+  io.of('/control').on('connection', (socket) => {
+    socket.on('order', async (order, ack) => {
+      try {
+        ack(null, await obey(io, heard, order));
+      } catch (err) {
+        ack(err.message, err.responses);
+      }
+    });
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  return {
+    url: `http://127.0.0.1:${http.address().port}`,
+    async stop() {
+      await io.close();
+      await Promise.all([client, ...others].map((c) => c.close()));
+    },
+  };
+}
+
+async function obey(io, heard, { do: what, rooms = [], except = [], volatile, timeout, event, args = [], to = [], close = false }) {
+  let target = io.to(rooms).except(except);
+  if (volatile) target = target.volatile;
+  switch (what) {
+    case 'emit':
+      return void target.emit(event, ...args);
+    case 'ask':
+      return target.timeout(timeout).emitWithAck(event, ...args);
+    case 'fetch':
+      return (await target.fetchSockets()).map(({ id, rooms, data, handshake }) => ({ id, rooms: [...rooms], data, handshake }));
+    case 'join':
+      return void target.socketsJoin(to);
+    case 'leave':
+      return void target.socketsLeave(to);
+    case 'disconnect':
+      return void target.disconnectSockets(close);
+    case 'note':
+      return void io.serverSideEmit('note', args);
+    case 'note-ack':
+      return io.serverSideEmitWithAck('note', args);
+    case 'heard':
+      return heard.splice(0);
+    case 'count':
+      return io.of('/').adapter.serverCount();
+  }
+  throw new Error(`unknown order ${what}`);
+}
+
+/** A client that records what it receives, and acknowledges with its name, in binary if asked in binary. */
+export function connectClient(url, name, rooms = []) {
+  const socket = dial(url, { forceNew: true, transports: ['websocket'], auth: { name, rooms }, reconnectionDelay: 10 });
+  const events = [];
+  socket.onAny((event, ...args) => {
+    const ack = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+    events.push([event, ...args]);
+    if (event !== 'no-answer') ack?.(Buffer.isBuffer(args[0]) ? Buffer.from(name) : name);
+  });
+  return { name, socket, events };
+}
+
+/** A cluster of two of our servers and two of Node's, each with a client: go0, node0, go1, node1. */
+export async function startCluster(adapter) {
+  const redis = await startRedis();
+  const servers = [];
+  for (let i = 0; i < 2; i++) {
+    servers.push({ ...(await startServer('-suite', 'cluster', '-adapter', adapter, '-redis', redis.addr)), name: `go${i}` });
+    servers.push({ ...(await startNode(adapter, redis.addr)), name: `node${i}` });
+  }
+  for (const server of servers) {
+    server.control = dial(`${server.url}/control`, { forceNew: true, transports: ['websocket'] });
+    server.order = (order) =>
+      new Promise((resolve, reject) => {
+        server.control.timeout(10_000).emit('order', order, (late, err, result) => {
+          if (late || err) reject(Object.assign(late ?? new Error(err), { result }));
+          else resolve(result);
+        });
+      });
+  }
+  const clients = servers.map((s, i) => connectClient(s.url, `${s.name}'s`, ['all', i < 2 ? 'first' : 'second']));
+  await Promise.all(clients.map((c) => eventually('a connection', () => c.socket.connected)));
+  for (const s of servers) await eventually('all servers', async () => (await s.order({ do: 'count' })) === servers.length);
+  return {
+    redis,
+    servers,
+    clients,
+    async stop() {
+      for (const c of clients) c.socket.close();
+      for (const s of servers) s.control.close();
+      await Promise.all(servers.map((s) => s.stop()));
+      await redis.stop();
+    },
+  };
+}

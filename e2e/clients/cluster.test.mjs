@@ -1,0 +1,112 @@
+// Our servers and Node's as one cluster: every request in every direction.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { eventually, startCluster } from './cluster.mjs';
+
+const value = { text: 'Я Б Г 😀 \u2028', list: [1, null, true, -2.5], nested: { deep: ['yes', {}] }, big: 2 ** 40 };
+const names = (list) => list.map((s) => s.data.name).sort();
+
+for (const adapter of ['pubsub']) {
+  describe(`a mixed cluster, ${adapter}`, () => {
+    let cluster;
+    before(async () => (cluster = await startCluster(adapter)));
+    after(() => cluster.stop());
+
+    /** Has every server emit, and checks what each client receives up to a closing event. */
+    async function reaches(order, expected) {
+      const { servers, clients } = cluster;
+      for (const [origin, server] of servers.entries()) {
+        await server.order({ do: 'emit', ...order });
+        await server.order({ do: 'emit', event: 'end' });
+        for (const [i, client] of clients.entries()) {
+          await eventually(`${server.name}'s closing event at ${client.name}`, () => client.events.some(([name]) => name === 'end'));
+          const got = client.events.splice(0).slice(0, -1);
+          assert.deepEqual(got, expected(i, origin) ? [[order.event, ...(order.args ?? [])]] : [], `${server.name} emitted, ${client.name} received`);
+        }
+      }
+    }
+
+    test('emit to all', () => reaches({ event: 'hello', args: [value, 'text', 7] }, () => true));
+    test('emit to a room', () => reaches({ event: 'hello', args: [value], rooms: ['first'] }, (i) => i < 2));
+    test('emit to a room of nobody', () => reaches({ event: 'hello', rooms: ['nobody'] }, () => false));
+    test('emit to several rooms', () => reaches({ event: 'hello', rooms: ['all', 'first'] }, () => true));
+    test('emit except a room', () => reaches({ event: 'hello', rooms: ['all'], except: ['first'] }, (i) => i >= 2));
+    test('emit volatile', () => reaches({ event: 'hello', args: ['maybe'], volatile: true }, () => true));
+    test('emit binary data', () => reaches({ event: 'file', args: [{ file: Buffer.from([0, 1, 254, 255]), name: 'x' }, Buffer.from('y')] }, () => true));
+    test('emit to a socket id', async () => {
+      for (const [target, client] of cluster.clients.entries()) {
+        await reaches({ event: 'hello', rooms: [client.socket.id] }, (i) => i === target);
+        await reaches({ event: 'hello', except: [client.socket.id] }, (i) => i !== target);
+      }
+    });
+
+    test('acknowledgements', async () => {
+      const { servers, clients } = cluster;
+      const all = clients.map((c) => c.name).sort();
+      for (const server of servers) {
+        assert.deepEqual((await server.order({ do: 'ask', event: 'ask', args: [1], timeout: 3000 })).sort(), all, server.name);
+        const binary = await server.order({ do: 'ask', event: 'ask', args: [Buffer.from('?')], rooms: ['all'], timeout: 3000 });
+        assert.deepEqual(binary.map((b) => Buffer.from(b).toString()).sort(), all, server.name);
+        assert.deepEqual(await server.order({ do: 'ask', event: 'ask', rooms: ['nobody'], timeout: 3000 }), [], server.name);
+        await assert.rejects(server.order({ do: 'ask', event: 'no-answer', timeout: 200 }), /timed out/, server.name);
+      }
+      for (const client of clients) client.events.length = 0;
+    });
+
+    test('fetch sockets', async () => {
+      const { servers, clients } = cluster;
+      for (const server of servers) {
+        const all = await server.order({ do: 'fetch' });
+        assert.equal(all.length, clients.length, server.name);
+        for (const [i, client] of clients.entries()) {
+          const s = all.find((s) => s.id === client.socket.id);
+          assert.equal(s.data.name, client.name);
+          assert.deepEqual(s.rooms.sort(), [s.id, 'all', i < 2 ? 'first' : 'second'].sort());
+          assert.equal(s.handshake.auth.name, client.name);
+          assert.equal(s.handshake.query.EIO, '4');
+          assert.equal(s.handshake.headers.upgrade, 'websocket');
+          assert.ok(Math.abs(Date.now() - s.handshake.issued) < 60_000 && !Number.isNaN(Date.parse(s.handshake.time)));
+          assert.equal(s.handshake.secure, false);
+        }
+        assert.deepEqual(names(await server.order({ do: 'fetch', rooms: ['all'], except: ['second'] })), ["go0's", "node0's"]);
+      }
+    });
+
+    test('join and leave', async () => {
+      for (const [i, server] of cluster.servers.entries()) {
+        const room = `new${i}`;
+        await server.order({ do: 'join', rooms: ['all'], to: [room, `${room}b`] });
+        await eventually('the joins', async () => (await server.order({ do: 'fetch', rooms: [room] })).length === 4);
+        await server.order({ do: 'leave', rooms: [room], except: ['first'], to: [room] });
+        await eventually('the leaves', async () => (await server.order({ do: 'fetch', rooms: [room] })).length === 2);
+        await reaches({ event: 'hello', rooms: [room] }, (i) => i < 2);
+        await reaches({ event: 'hello', rooms: [`${room}b`] }, () => true);
+      }
+    });
+
+    test('server-side events', async () => {
+      for (const server of cluster.servers) {
+        await server.order({ do: 'note', args: [server.name, value] });
+        for (const other of cluster.servers) {
+          const want = other === server ? [] : [[server.name, value]];
+          const got = [];
+          if (want.length > 0) await eventually(`the note of ${server.name} at ${other.name}`, async () => got.push(...(await other.order({ do: 'heard' }))) > 0);
+          assert.deepEqual(got, want);
+        }
+        const answers = await server.order({ do: 'note-ack', args: ['?'] });
+        assert.deepEqual(answers.map((a) => a.note), [['?'], ['?'], ['?']]);
+        assert.equal(answers.filter((a) => a.node === 'go').length, server.name.startsWith('go') ? 1 : 2);
+        await Promise.all(cluster.servers.map((s) => s.order({ do: 'heard' })));
+      }
+    });
+
+    test('disconnect', async () => {
+      for (const [i, server] of cluster.servers.entries()) {
+        const client = cluster.clients[(i + 1) % 4];
+        await server.order({ do: 'disconnect', rooms: [client.socket.id], close: i % 2 === 0 });
+        await eventually(`${client.name}'s disconnect by ${server.name}`, () => !client.socket.connected);
+      }
+      assert.deepEqual(await cluster.servers[0].order({ do: 'fetch', rooms: ['all'] }), []);
+    });
+  });
+}
