@@ -6,7 +6,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createAdapter } from '@socket.io/redis-adapter';
+import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
 import { io as dial } from 'socket.io-client-v4';
@@ -57,6 +57,11 @@ const adapters = {
     const sub = client.duplicate();
     await sub.connect();
     return [createAdapter(client, sub), sub];
+  },
+  async sharded(client) {
+    const sub = client.duplicate();
+    await sub.connect();
+    return [createShardedAdapter(client, sub), sub];
   },
 };
 

@@ -6,7 +6,7 @@ import { eventually, startCluster } from './cluster.mjs';
 const value = { text: 'Я Б Г 😀 \u2028', list: [1, null, true, -2.5], nested: { deep: ['yes', {}] }, big: 2 ** 40 };
 const names = (list) => list.map((s) => s.data.name).sort();
 
-for (const adapter of ['pubsub']) {
+for (const adapter of ['pubsub', 'sharded']) {
   describe(`a mixed cluster, ${adapter}`, () => {
     let cluster;
     before(async () => (cluster = await startCluster(adapter)));

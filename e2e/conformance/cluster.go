@@ -99,8 +99,10 @@ func clusterAdapter(name string, o redis.Options) (socketio.AdapterFactory, erro
 	switch name {
 	case "pubsub":
 		return redis.NewPubSub(redis.PubSubOptions{Options: o}), nil
+	case "sharded":
+		return redis.NewSharded(redis.ShardedOptions{Options: o}), nil
 	}
-	return nil, errors.New("adapter is pubsub")
+	return nil, errors.New("adapter is pubsub or sharded")
 }
 
 func (n *clusterNode) obey(o order) (any, error) {

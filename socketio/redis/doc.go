@@ -1,7 +1,8 @@
 // Package redis joins the nodes of a cluster over Redis. Its adapters speak the wire formats of the official Node packages, so that
 // Go and Node servers form one cluster:
 //
-//   - [NewPubSub] is compatible with @socket.io/redis-adapter 8.
+//   - [NewPubSub] is compatible with @socket.io/redis-adapter 8: every node gets everything.
+//   - [NewSharded] is compatible with createShardedAdapter of the same package: a node gets what is for rooms that it has.
 //
 // # What is lost, and what is not
 //
