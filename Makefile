@@ -87,6 +87,9 @@ torture: ## kill the server and its database again and again while people write,
 	go run ./e2e/torture -duration 60s -database postgres -kill server
 	go run ./e2e/torture -duration 60s -database postgres -kill database
 	go run ./e2e/torture -duration 60s -database postgres -kill pause
+	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill server
+	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill redis
+	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill redis-pause
 	go run ./e2e/torture -duration 4s -database sqlite -fault all
 	go run ./e2e/torture -duration 4s -database postgres -fault all
 

@@ -25,12 +25,14 @@ var mayImport = map[string][]string{
 	"internal/live/":     {"internal/live"},
 	"internal/api":       {"internal/live", "internal/auth", "internal/chat"},
 	"internal/config":    {},
+	"internal/peers":     {},
+	"internal/peers/":    {},
 	"internal/telemetry": {},
 	"web":                {},
 	"internal/cli":       {"engineio", "socketio", "internal/", "web"},
 	"e2e":                {"socketio", "engineio", "socketio/"},
 	"e2e/":               {"socketio", "engineio", "socketio/"},
-	"e2e/torture":        {"socketio/client", "internal/db/dbtest"},
+	"e2e/torture":        {"socketio/client", "internal/db/dbtest", "internal/peers/redistest"},
 }
 
 type listed struct {
@@ -65,7 +67,7 @@ func TestImportRules(t *testing.T) {
 			}
 		}
 		// A test stands outside of its package, and may talk to it as clients do; for the rest the rules are the same.
-		allowedInTests := append(slices.Clone(allowed), name, "socketio/client", "socketio/adaptertest", "internal/db/dbtest")
+		allowedInTests := append(slices.Clone(allowed), name, "socketio/client", "socketio/adaptertest", "internal/db/dbtest", "internal/peers/redistest")
 		for _, i := range slices.Concat(p.TestImports, p.XTestImports) {
 			if ours, ok := strings.CutPrefix(i, "parley/"); ok && !matches(allowedInTests, ours) {
 				t.Errorf("a test of %s may not import %s", name, ours)

@@ -191,6 +191,9 @@ func (c *checker) senderOrder() {
 func (c *checker) delivered() {
 	texts := map[string]string{}
 	for _, d := range c.h.deliveries {
+		if d.kind == "added" {
+			continue
+		}
 		e, ok := c.at[place(d.room, d.seq)]
 		switch {
 		case !ok:
@@ -208,15 +211,25 @@ func (c *checker) delivered() {
 	}
 }
 
-// connections checks the order of what came over each connection. Only one's own joining may begin anew.
+// connections checks the order of what came over each connection. It may begin anew, further on, with one's own joining, and once when
+// the server tells that one is in the room.
 func (c *checker) connections() {
-	last := map[string]int64{}
+	last, anew := map[string]int64{}, map[string]bool{}
 	for _, d := range c.h.deliveries {
 		if d.conn == 0 {
 			continue
 		}
 		key := fmt.Sprint(d.conn, " ", d.room)
-		if before := last[key]; before != 0 && d.seq != before+1 && (!d.mine || d.seq <= before) {
+		if d.kind == "added" {
+			anew[key] = true
+			continue
+		}
+		before := last[key]
+		begins := (d.mine || anew[key]) && d.seq > before
+		if d.seq != before+1 {
+			anew[key] = false
+		}
+		if before != 0 && d.seq != before+1 && !begins {
 			c.problem("order", "%s received %s after %d over connection %d", d.user, place(d.room, d.seq), before, d.conn)
 		}
 		last[key] = d.seq
@@ -241,6 +254,9 @@ func (c *checker) memberships() {
 		}
 	}
 	for _, d := range c.h.deliveries {
+		if d.kind == "added" {
+			continue
+		}
 		if !slices.ContainsFunc(of[d.room+" "+d.user], func(i interval) bool { return d.seq >= i.from && d.seq < i.to }) {
 			c.problem("leak", "%s saw %s from outside", d.user, place(d.room, d.seq))
 		}

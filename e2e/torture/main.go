@@ -13,7 +13,8 @@ func main() {
 	var c config
 	flag.DurationVar(&c.duration, "duration", 30*time.Second, "how long people write")
 	flag.StringVar(&c.database, "database", "sqlite", "sqlite or postgres")
-	flag.StringVar(&c.kill, "kill", "server", "what is killed: none, server, or with Postgres database; pause stops that for a second")
+	flag.IntVar(&c.nodes, "nodes", 1, "processes of the server, on Postgres")
+	flag.StringVar(&c.kill, "kill", "server", "what is killed: none, server (one of its nodes), database, redis; pause and redis-pause stop the last two for a second")
 	flag.StringVar(&c.fault, "fault", "", "build the server with this seeded fault; all tries each of them, and fails when one is not found")
 	flag.IntVar(&c.people, "people", 20, "clients")
 	flag.IntVar(&c.rooms, "rooms", 10, "rooms")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,12 +16,16 @@ func TestNothingIsLostDoubledReorderedOrLeaked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tc := range []struct{ database, kill string }{
-		{"sqlite", "server"}, {"postgres", "server"}, {"postgres", "database"}, {"postgres", "pause"},
+	for _, tc := range []struct {
+		database, kill string
+		nodes          int
+	}{
+		{"sqlite", "server", 1}, {"postgres", "server", 1}, {"postgres", "database", 1}, {"postgres", "pause", 1},
+		{"postgres", "server", 3}, {"postgres", "redis", 3}, {"postgres", "redis-pause", 3},
 	} {
-		t.Run(tc.database+" "+tc.kill, func(t *testing.T) {
+		t.Run(fmt.Sprint(tc.database, " ", tc.kill, " ", tc.nodes), func(t *testing.T) {
 			r, err := run(t.Context(), config{
-				bin: bin, database: tc.database, kill: tc.kill, duration: 4 * time.Second, people: 12, rooms: 5, pause: 15 * time.Millisecond,
+				bin: bin, database: tc.database, kill: tc.kill, nodes: tc.nodes, duration: 4 * time.Second, people: 12, rooms: 5, pause: 15 * time.Millisecond,
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -14,13 +14,13 @@ import (
 
 // person is a client that keeps a copy of all its rooms.
 type person struct {
-	h     *history
-	url   string
-	name  string
-	token string
-	id    string
-	rand  *rand.Rand
-	n     int
+	h      *history
+	server *server
+	name   string
+	token  string
+	id     string
+	rand   *rand.Rand
+	n      int
 
 	mu     sync.Mutex
 	c      *client.Client
@@ -63,7 +63,7 @@ func (p *person) tryConnect(ctx context.Context) error {
 	if p.token != "" {
 		auth = map[string]string{"token": p.token}
 	}
-	c, err := client.Dial(dialing, p.url, client.Options{Auth: auth})
+	c, err := client.Dial(dialing, p.server.anyNode().url(), client.Options{Auth: auth})
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,10 @@ func (p *person) join(ctx context.Context) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.id = in.UserID; in.Token != "" {
+	if p.id == "" { // others read it from then on
+		p.id = in.UserID
+	}
+	if in.Token != "" {
 		p.token = in.Token
 	}
 	mine := map[string]bool{}
@@ -144,6 +147,7 @@ func (p *person) heard(conn int, event string, payload []byte) {
 	switch event {
 	case "room-added":
 		if json.Unmarshal(payload, &notice) == nil {
+			p.h.add(delivery{user: p.id, conn: conn, room: notice.RoomID, kind: "added"})
 			if p.rooms[notice.RoomID] == nil {
 				p.rooms[notice.RoomID] = newCopy()
 			}

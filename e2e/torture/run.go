@@ -16,7 +16,8 @@ import (
 type config struct {
 	bin      string // the built program; built when empty
 	database string // sqlite or postgres
-	kill     string // what is killed: none, server, database; or paused: pause
+	nodes    int    // processes of the server, on Postgres; one when 0
+	kill     string // what is killed: none, server, database, redis; or stopped for a second: pause, redis-pause
 	fault    string
 	duration time.Duration
 	people   int
@@ -47,14 +48,11 @@ func run(ctx context.Context, c config) (report, error) {
 			return report{}, err
 		}
 	}
-	s, err := newServer(c.bin, dir, c.database, c.fault)
+	s, err := newServer(c, dir)
 	if err != nil {
 		return report{}, err
 	}
 	defer s.close()
-	if _, err := s.start(); err != nil {
-		return report{}, err
-	}
 	t := &trial{config: c, server: s, h: &history{}}
 	if err := t.gather(ctx); err != nil {
 		return report{}, err
@@ -82,7 +80,7 @@ func (t *trial) gather(ctx context.Context) error {
 	defer cancel()
 	for i := range t.config.people {
 		p := &person{
-			h: t.h, url: t.server.url(), name: fmt.Sprintf("p%d", i), rand: rand.New(rand.NewPCG(uint64(i), uint64(time.Now().UnixNano()))), //nolint:gosec // not a secret
+			h: t.h, server: t.server, name: fmt.Sprintf("p%d", i), rand: rand.New(rand.NewPCG(uint64(i), uint64(time.Now().UnixNano()))), //nolint:gosec // not a secret
 			rooms: map[string]*roomCopy{}, behind: map[string]bool{},
 		}
 		if err := p.connect(ctx); err != nil {
@@ -164,14 +162,24 @@ func (t *trial) nemesis(ctx context.Context) {
 func (t *trial) strike() error {
 	switch t.kill {
 	case "server":
-		t.server.kill()
-		took, err := t.server.start()
+		n := t.server.anyNode()
+		n.kill()
+		took, err := t.server.start(n)
 		t.report.SlowestStart = max(t.report.SlowestStart, took)
 		return err
 	case "database":
 		t.server.postgres.Kill()
 		time.Sleep(200 * time.Millisecond)
 		return t.server.postgres.Run()
+	case "redis":
+		t.server.redis.Kill()
+		time.Sleep(time.Duration(rand.Int64N(int64(time.Second)))) //nolint:gosec // not a secret
+		return t.server.redis.Run()
+	case "redis-pause":
+		t.server.redis.Signal(syscall.SIGSTOP)
+		time.Sleep(time.Second)
+		t.server.redis.Signal(syscall.SIGCONT)
+		return nil
 	case "pause":
 		t.server.postgres.Signal(syscall.SIGSTOP)
 		time.Sleep(time.Second)

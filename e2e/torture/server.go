@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -14,13 +15,30 @@ import (
 	"time"
 
 	"parley/internal/db/dbtest"
+	"parley/internal/peers/redistest"
 )
 
-// server is the built program as a process, with its database.
+// server is the built program as one process, or several that are its nodes, with its database.
 type server struct {
-	bin, dir, port, fault string
-	cmd                   *exec.Cmd
-	postgres              *dbtest.Cluster // nil for SQLite
+	bin, dir, fault string
+	nodes           []*node
+	postgres        *dbtest.Cluster   // nil for SQLite
+	redis           *redistest.Server // nil for one node
+}
+
+// node is one process.
+type node struct {
+	port string
+	cmd  *exec.Cmd
+}
+
+func (n *node) url() string { return "http://127.0.0.1:" + n.port }
+
+func (n *node) kill() {
+	if n.cmd != nil {
+		_ = n.cmd.Process.Kill()
+		_ = n.cmd.Wait() // "signal: killed"
+	}
 }
 
 // build compiles the program, with seeded faults if there are any to seed.
@@ -38,25 +56,39 @@ func build(ctx context.Context, dir string, faults bool) (string, error) {
 	return bin, nil
 }
 
-func newServer(bin, dir, database, fault string) (*server, error) {
-	s := &server{bin: bin, dir: dir, fault: fault}
-	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	s.port = strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)
-	if err := ln.Close(); err != nil {
-		return nil, err
-	}
-	if database == "postgres" {
+func newServer(c config, dir string) (*server, error) {
+	s := &server{bin: c.bin, dir: dir, fault: c.fault}
+	var err error
+	if c.database == "postgres" {
 		if s.postgres, err = dbtest.Start(""); err != nil {
+			return nil, err
+		}
+	}
+	if c.nodes > 1 {
+		if s.redis, err = redistest.New(); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	for range max(1, c.nodes) {
+		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			s.close()
+			return nil, err
+		}
+		n := &node{port: strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)}
+		_ = ln.Close() // it was only to find the port
+		s.nodes = append(s.nodes, n)
+		if _, err := s.start(n); err != nil {
+			s.close()
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func (s *server) url() string { return "http://127.0.0.1:" + s.port }
+// anyNode is where a client connects: without a balancer's memory.
+func (s *server) anyNode() *node { return s.nodes[rand.IntN(len(s.nodes))] } //nolint:gosec // not a secret
 
 // databaseURL is where the log can be read without the server.
 func (s *server) databaseURL() string {
@@ -66,24 +98,24 @@ func (s *server) databaseURL() string {
 	return "sqlite:" + filepath.Join(s.dir, "parley.db")
 }
 
-// start starts the process and returns how long it took to be ready.
-func (s *server) start() (time.Duration, error) {
+// start starts a process and returns how long it took to be ready.
+func (s *server) start(n *node) (time.Duration, error) {
 	begun := time.Now()
-	s.cmd = exec.Command(s.bin, "serve") //nolint:noctx // it ends with kill
-	s.cmd.Env = append(os.Environ(), "PORT="+s.port, "PARLEY_HOST=127.0.0.1", "PARLEY_DATA="+s.dir, "DATABASE_URL="+s.databaseURL(),
-		"PARLEY_RATE_LIMIT=off", "PARLEY_LOG_LEVEL=error", "PARLEY_FAULT="+s.fault)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	n.cmd = exec.Command(s.bin, "serve") //nolint:noctx // it ends with kill
+	n.cmd.Env = append(os.Environ(), "PORT="+n.port, "PARLEY_HOST=127.0.0.1", "PARLEY_DATA="+s.dir, "DATABASE_URL="+s.databaseURL(),
+		"REDIS_URL="+s.redisURL(), "PARLEY_RATE_LIMIT=off", "PARLEY_LOG_LEVEL=error", "PARLEY_FAULT="+s.fault)
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = log.Close() }() // the process has its own
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
+	n.cmd.Stdout, n.cmd.Stderr = log, log
+	if err := n.cmd.Start(); err != nil {
 		return 0, err
 	}
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		res, err := http.Get(s.url() + "/ready") //nolint:noctx // short, and of this machine
+		res, err := http.Get(n.url() + "/ready") //nolint:noctx // short, and of this machine
 		if err != nil {
 			continue
 		}
@@ -96,14 +128,19 @@ func (s *server) start() (time.Duration, error) {
 	return 0, errors.New("the server is never ready: " + string(text))
 }
 
-func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
+func (s *server) redisURL() string {
+	if s.redis == nil {
+		return ""
+	}
+	return s.redis.URL()
 }
 
 func (s *server) close() {
-	if s.cmd != nil {
-		s.kill()
+	for _, n := range s.nodes {
+		n.kill()
+	}
+	if s.redis != nil {
+		s.redis.Close()
 	}
 	if s.postgres != nil {
 		s.postgres.Close()

@@ -110,12 +110,20 @@ type scanFirst struct {
 // Scan implements the one method that rows have in common.
 func (s scanFirst) Scan(to ...any) error { return s.rows.Scan(append([]any{s.first}, to...)...) }
 
-// RoomIDs lists the ids of the rooms the actor is in.
-func (c *Chat) RoomIDs(ctx context.Context, a Actor) ([]string, error) {
-	rows, err := c.db.Query(ctx, `SELECT room_id FROM memberships WHERE user_id = $1 AND left_seq IS NULL`, a.UserID)
-	ids, err := db.Scan(rows, err, scanString)
+// RoomHeads returns the last seqs of the rooms the actor is in.
+func (c *Chat) RoomHeads(ctx context.Context, userID string) (map[string]int64, error) {
+	heads := map[string]int64{}
+	rows, err := c.db.Query(ctx, `SELECT r.id, r.last_seq FROM memberships m JOIN rooms r ON r.id = m.room_id
+		WHERE m.user_id = $1 AND m.left_seq IS NULL`, userID)
+	_, err = db.Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error {
+		var id string
+		var last int64
+		err := rows.Scan(&id, &last)
+		heads[id] = last
+		return err
+	})
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	return ids, nil
+	return heads, nil
 }

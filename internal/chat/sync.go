@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"database/sql"
 
 	"parley/internal/db"
 )
@@ -78,4 +79,67 @@ func (c *Chat) matches(ctx context.Context, acc access, p Position) (bool, error
 		return false, nil
 	}
 	return id == p.ID, err
+}
+
+// Entries reads what happened in a room after a seq, for a node that delivers it to those who may know: nobody's rights are asked for,
+// and whoever may not see all of an entry is in its Blind.
+func (c *Chat) Entries(ctx context.Context, roomID string, after int64) ([]Entry, error) {
+	entries, err := queryEntries(ctx, c.db, selectEntries+`WHERE l.room_id = $1 AND l.seq > $2 ORDER BY l.seq LIMIT $3`, roomID, after, maxNews)
+	if err == nil {
+		err = complete(ctx, c.db, roomID, entries)
+	}
+	if err == nil {
+		err = c.addBlind(ctx, roomID, entries)
+	}
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return entries, nil
+}
+
+// addBlind finds for each entry those who were members when it was written and may not know what it is about. Who has come, or come
+// back, since then is none of them: they are told nothing of it.
+func (c *Chat) addBlind(ctx context.Context, roomID string, entries []Entry) error {
+	for i := range entries {
+		e := &entries[i]
+		about := int64(0)
+		switch {
+		case e.Message != nil && e.Kind.about():
+			about = e.Message.Seq
+		case e.Message != nil && e.Message.ReplyTo != nil:
+			about = e.Message.ReplyTo.Seq
+		default:
+			continue
+		}
+		rows, err := c.db.Query(ctx, `SELECT user_id FROM memberships WHERE room_id = $1 AND from_seq >= $2 AND joined_seq < $3
+			AND (left_seq IS NULL OR left_seq > $3)`, roomID, about, e.Seq)
+		if e.Blind, err = db.Scan(rows, err, scanString); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Heads returns the last seqs of rooms.
+func (c *Chat) Heads(ctx context.Context, rooms []string) (map[string]int64, error) {
+	out := map[string]int64{}
+	err := eachChunk(len(rooms), func(from, n, size int) error {
+		args := make([]any, size)
+		for i := range args {
+			args[i] = rooms[from+min(i, n-1)]
+		}
+		rows, err := c.db.Query(ctx, `SELECT id, last_seq FROM rooms WHERE id IN (VALUES `+values(size, 1)+`)`, args...)
+		_, err = db.Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error {
+			var id string
+			var seq int64
+			err := rows.Scan(&id, &seq)
+			out[id] = seq
+			return err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return out, nil
 }

@@ -23,6 +23,7 @@ import (
 	"parley/internal/config"
 	"parley/internal/db"
 	"parley/internal/live"
+	"parley/internal/peers"
 	"parley/internal/telemetry"
 	"parley/web"
 )
@@ -54,9 +55,11 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer, listeni
 // program is the server put together.
 type program struct {
 	config  config.Config
+	node    string // its name among the nodes, another one at each start
 	log     *slog.Logger
 	db      *db.DB
 	chat    *chat.Chat
+	peers   *peers.Peers // nil for one node
 	door    *live.Door
 	metrics *telemetry.Metrics
 	http    *http.Server
@@ -64,7 +67,7 @@ type program struct {
 
 // build is the composition root: the only place that knows all the parts.
 func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, error) {
-	p := &program{config: c, log: telemetry.NewLog(stderr, c.LogLevel, c.LogFormat), metrics: telemetry.NewMetrics()}
+	p := &program{config: c, node: engineio.NewID(), log: telemetry.NewLog(stderr, c.LogLevel, c.LogFormat), metrics: telemetry.NewMetrics()}
 	var err error
 	if p.db, err = openDatabase(ctx, c); err != nil {
 		return nil, err
@@ -74,6 +77,9 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 		return nil, errors.Join(err, p.db.Close())
 	}
 	sessions := &auth.Sessions{DB: p.db, Now: time.Now, Ended: func(e chat.Ended) { p.door.Deliver(chat.Event{Ended: &e}) }}
+	if err := p.connectPeers(); err != nil {
+		return nil, errors.Join(err, p.db.Close())
+	}
 	p.door = live.New(p.doorOptions(sessions))
 	p.chat, err = chat.New(ctx, chat.Options{
 		DB: p.db, Publish: p.door.Deliver, Committed: p.metrics.Committed,
@@ -102,6 +108,24 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 	return p, nil
 }
 
+// connectPeers connects the node with the others, if there are to be any.
+func (p *program) connectPeers() (err error) {
+	if p.config.RedisURL == "" {
+		return nil
+	}
+	if p.db.Dialect != db.Postgres {
+		return errors.New("REDIS_URL: several nodes need one database that all of them reach: set DATABASE_URL to a Postgres")
+	}
+	if p.peers, err = peers.Connect(p.config.RedisURL, p.node); err != nil {
+		return err
+	}
+	p.metrics.Gauge("parley_nodes_connected", "Whether this node hears of the others now.", func() float64 {
+		return map[bool]float64{true: 1}[p.peers.Healthy()]
+	})
+	p.metrics.Gauge("parley_nodes_dropped", "What was not told to the other nodes.", func() float64 { return float64(p.peers.Dropped()) })
+	return nil
+}
+
 // openDatabase opens what the settings name.
 func openDatabase(ctx context.Context, c config.Config) (*db.DB, error) {
 	return db.Open(ctx, db.Options{URL: c.DatabaseURL, Dir: c.Data, MaxConns: c.DatabaseConns})
@@ -122,6 +146,9 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 			Event: p.metrics.Event, Refused: p.metrics.Refused, Closed: p.metrics.Closed, Opened: p.metrics.Opened,
 			FellBehind: p.metrics.FellBehind, RateLimited: p.metrics.RateLimited, Message: p.metrics.Message,
 		},
+	}
+	if p.peers != nil {
+		o.Nodes, o.Node = p.peers, p.node
 	}
 	if len(c.AllowedOrigins) > 0 {
 		o.Engine.CORS = &engineio.CORS{AllowOrigin: o.Admission.Listed, Credentials: true}
@@ -207,7 +234,15 @@ func (p *program) drain(ctx context.Context) error {
 		_ = p.http.Close() // cuts what did not end in time
 	}
 	p.chat.Close()
+	p.closePeers()
 	return p.db.Close()
+}
+
+// closePeers comes after the chat: what it commits last is told.
+func (p *program) closePeers() {
+	if p.peers != nil {
+		p.peers.Close()
+	}
 }
 
 // release gives up what build has opened, when there is nothing to drain.
@@ -215,6 +250,7 @@ func (p *program) release(ctx context.Context) error {
 	_ = p.http.Close() // it serves nobody
 	err := p.door.Close(ctx)
 	p.chat.Close()
+	p.closePeers()
 	return errors.Join(err, p.db.Close())
 }
 

@@ -156,7 +156,7 @@ func (p *person) heard(words ...string) string {
 		}
 		p.mu.Unlock()
 	}
-	p.t.Fatalf("never heard %q in %q", words, p.in)
+	p.t.Fatalf("never heard %q in the last of %d: %q", words, len(p.in), p.in[max(0, len(p.in)-40):])
 	return ""
 }
 
@@ -240,6 +240,7 @@ func TestATokenKeepsTheSamePerson(t *testing.T) {
 	if again := second.must("user-join", reply{"username": "Ana"}); again["userId"] != first["userId"] {
 		t.Fatalf("%v, then %v", first, again)
 	}
+	watcher.heard("user-joined", "Ana")
 	if n := watcher.count("user-joined", "Ana"); n != 1 {
 		t.Fatalf("told %d times that Ana came", n)
 	}

@@ -25,6 +25,7 @@ type Config struct {
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS" name:"allowed-origins" help:"Origins of other sites' pages that may connect (comma list, * is any). Unset: only this server's own pages, and clients that are no pages."`
 	DatabaseURL    string   `env:"DATABASE_URL" name:"database-url" default:"" help:"Database: postgres://user:password@host/name, or sqlite:FILE. Unset: an SQLite file in PARLEY_DATA."`
 	DatabaseConns  int      `env:"PARLEY_DATABASE_CONNECTIONS" name:"database-connections" default:"16" help:"Connections to Postgres at most."`
+	RedisURL       string   `env:"REDIS_URL" name:"redis-url" default:"" help:"Redis, as redis://host:6379, by which several nodes on one Postgres are one server. Unset: one node."`
 	Data           string   `env:"PARLEY_DATA" default:"./data" help:"Folder of the embedded database."`
 
 	Guests     bool   `env:"PARLEY_GUESTS" default:"true" negatable:"" help:"Whether people may chat without an account, under a nickname."`

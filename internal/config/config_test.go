@@ -105,7 +105,7 @@ func TestREADMEListsEverySetting(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := strings.Count(string(readme), "\n| `PARLEY_") + strings.Count(string(readme), "\n| `PORT`") + strings.Count(string(readme), "\n| `ALLOWED_ORIGINS`") +
-		strings.Count(string(readme), "\n| `DATABASE_URL`")
+		strings.Count(string(readme), "\n| `DATABASE_URL`") + strings.Count(string(readme), "\n| `REDIS_URL`")
 	fields := reflect.TypeFor[Config]()
 	settings := 0
 	for i := range fields.NumField() {

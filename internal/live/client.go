@@ -1,6 +1,7 @@
 package live
 
 import (
+	"strings"
 	"sync/atomic"
 
 	"golang.org/x/time/rate"
@@ -37,8 +38,13 @@ func (d *Door) disconnected(s *socketio.Socket) {
 	d.people.disconnect(*c.person(), c)
 }
 
-// roomOf is the Socket.IO room that a room's events go to, userRoom the one of all of a person's connections.
-func roomOf(roomID string) string   { return "room:" + roomID }
+// roomOf is the Socket.IO room that a room's events go to.
+func roomOf(roomID string) string { return "room:" + roomID }
+
+// roomID is the room whose events go to a Socket.IO room.
+func roomID(name string) (string, bool) { return strings.CutPrefix(name, "room:") }
+
+// userRoom is the Socket.IO room of all of a person's connections.
 func userRoom(userID string) string { return "user:" + userID }
 
 // leaveAll takes the connection out of all rooms but its own.

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"encoding/json"
 	"time"
 
 	"parley/engineio"
@@ -8,71 +9,96 @@ import (
 	"parley/socketio"
 )
 
+// delivery is an entry of a room's log as it goes out, made once, whatever the number of its receivers and nodes.
+type delivery struct {
+	Room     string          `json:"r"`
+	Seq      int64           `json:"s"`
+	Kind     chat.EntryKind  `json:"k"`
+	Event    string          `json:"e"`
+	Payload  json.RawMessage `json:"p"`
+	Target   string          `json:"t,omitempty"` // who came or went
+	Blind    []string        `json:"b,omitempty"` // who is told only Redacted
+	Redacted json.RawMessage `json:"x,omitempty"`
+}
+
+func newDelivery(e *chat.Entry) *delivery {
+	d := &delivery{Room: e.RoomID, Seq: e.Seq, Kind: e.Kind, Event: entryEvents[e.Kind], Payload: json.RawMessage(encode(payloadOf(e)))}
+	if e.Member != nil {
+		d.Target = e.Member.UserID
+	}
+	if len(e.Blind) > 0 {
+		d.Blind, d.Redacted = e.Blind, json.RawMessage(encode(payloadOf(e.Redacted(e.Seq-1))))
+	}
+	return d
+}
+
 // Deliver sends what was committed to those who may see it. It is called in the order of each room's log.
 func (d *Door) Deliver(e chat.Event) {
 	switch {
 	case e.Entry != nil:
-		d.deliverEntry(e.Entry)
+		out := newDelivery(e.Entry)
+		d.tellNodes(nodeMessage{Entry: out})
+		d.sequence.offer(out)
+		if e.Entry.Kind == chat.KindMessage && d.o.Metrics.Message != nil {
+			d.o.Metrics.Message()
+		}
 	case e.Person != nil:
+		d.tellNodes(nodeMessage{Look: true})
 		d.deliverPerson(e.Person)
 	case e.Receipt != nil:
 		d.deliverReceipt(e.Receipt)
 	case e.Stored != nil:
 		d.tellOwn(e.Stored)
 	case e.Ended != nil:
+		d.tellNodes(nodeMessage{Ended: e.Ended})
 		d.sessionsEnded(*e.Ended)
 	}
 }
 
-// deliverEntry sends an entry to the room. Whoever comes in hears of it, and of all that follows; whoever is out hears nothing of
-// the room any more from here on, because this is the one place where the order of the log becomes the order of delivery.
-func (d *Door) deliverEntry(e *chat.Entry) {
-	room := roomOf(e.RoomID)
+// deliverEntry sends an entry to those who are connected here. Whoever comes in hears of it, and of all that follows; whoever is out
+// hears nothing of the room any more from here on, because this is the one place where the order of the log becomes the order of
+// delivery.
+func (d *Door) deliverEntry(e *delivery) {
+	room, target := roomOf(e.Room), userRoom(e.Target)
 	switch e.Kind {
-	case chat.KindMessage:
-		if d.o.Metrics.Message != nil {
-			d.o.Metrics.Message()
-		}
 	case chat.KindJoin:
-		d.failed("join", d.io.To(userRoom(e.Member.UserID)).SocketsJoin(room))
+		d.failed("join", d.io.To(target).Local().SocketsJoin(room))
 	case chat.KindLeave, chat.KindKick, chat.KindBan:
 		if chat.Fault("hears-after-leaving") {
 			break
 		}
-		d.failed("leave", d.io.To(userRoom(e.Member.UserID)).SocketsLeave(room))
-		d.typing.forget(e.RoomID, e.Member.UserID)
+		d.failed("leave", d.io.To(target).Local().SocketsLeave(room))
+		d.typing.forget(e.Room, e.Target)
 	}
-	if chat.Fault("delivery-lost") {
+	switch {
+	case chat.Fault("delivery-lost"):
 		return
-	}
-	if chat.Fault("out-of-order") {
-		time.AfterFunc(5*time.Millisecond, func() { d.emit(room, nil, entryEvents[e.Kind], encode(payloadOf(e))) })
+	case chat.Fault("out-of-order"):
+		time.AfterFunc(5*time.Millisecond, func() { d.emit(room, nil, e.Event, socketio.RawJSON(e.Payload)) })
 		return
 	}
 	d.emitEntry(room, e)
 	switch e.Kind {
 	case chat.KindJoin:
-		d.emit(userRoom(e.Member.UserID), nil, "room-added", encode(roomNotice{RoomID: e.RoomID, Seq: e.Seq}))
+		d.emit(target, nil, "room-added", encode(roomNotice{RoomID: e.Room, Seq: e.Seq}))
 	case chat.KindLeave, chat.KindKick, chat.KindBan:
-		d.emit(userRoom(e.Member.UserID), nil, "room-removed", encode(roomNotice{RoomID: e.RoomID, Seq: e.Seq, Kind: e.Kind}))
+		d.emit(target, nil, "room-removed", encode(roomNotice{RoomID: e.Room, Seq: e.Seq, Kind: e.Kind}))
 	}
 }
 
 // emitEntry sends an entry to the room, and to those who may not know what it is about only that it is there.
-func (d *Door) emitEntry(room string, e *chat.Entry) {
-	name := entryEvents[e.Kind]
-	if len(e.Blind) == 0 {
-		d.emit(room, nil, name, encode(payloadOf(e)))
-		return
-	}
+func (d *Door) emitEntry(room string, e *delivery) {
 	blind := make([]string, len(e.Blind))
 	for i, id := range e.Blind {
 		blind[i] = userRoom(id)
 	}
-	d.emit(room, blind, name, encode(payloadOf(e)))
-	redacted := encode(payloadOf(e.Redacted(e.Seq - 1)))
-	for _, to := range blind {
-		d.emit(to, nil, name, redacted)
+	d.emit(room, blind, e.Event, socketio.RawJSON(e.Payload))
+	for _, id := range e.Blind {
+		for _, c := range d.clientsOf(id) { // not all of them are in the room yet
+			if c.in(e.Room) {
+				d.failed(e.Event, c.socket.Emit(e.Event, socketio.RawJSON(e.Redacted)))
+			}
+		}
 	}
 }
 
@@ -116,12 +142,17 @@ func (d *Door) failed(what string, err error) {
 
 func targetRoom(room string) socketio.Target { return socketio.Target{Rooms: []string{room}} }
 
-// emit sends an encoded payload to a room.
+// emit sends an encoded payload to those in a room who are connected here.
 func (d *Door) emit(room string, except []string, event string, payload socketio.RawJSON) {
-	d.failed(event, d.io.To(room).Except(except...).Emit(event, payload))
+	d.failed(event, d.io.To(room).Except(except...).Local().Emit(event, payload))
 }
 
-// emitVolatile is emit for what may be lost: a client that is behind goes without.
+// tell sends what is in no log to a room, wherever people are connected. It may get lost: a client that is behind goes without.
+func (d *Door) tell(room, except, event string, payload socketio.RawJSON) {
+	d.tellNodes(nodeMessage{Emit: &remoteEmit{room, except, event, json.RawMessage(payload)}})
+	d.emitVolatile(room, except, event, payload)
+}
+
 func (d *Door) emitVolatile(room, except, event string, payload socketio.RawJSON) {
-	d.failed(event, d.io.To(room).Except(except).Volatile().Emit(event, payload))
+	d.failed(event, d.io.To(room).Except(except).Volatile().Local().Emit(event, payload))
 }

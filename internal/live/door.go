@@ -21,7 +21,9 @@ type Options struct {
 	Chat        *chat.Chat
 	Sessions    *auth.Sessions
 	Accounts    *auth.Accounts
-	Guests      bool // whether people without an account are admitted
+	Nodes       Nodes  // the other nodes of this server; nil for one node
+	Node        string // this one's name among them
+	Guests      bool   // whether people without an account are admitted
 	Log         *slog.Logger
 	Engine      engineio.Options // its AllowRequest and Trace are the door's own
 	ClientFiles fs.FS            // of the browser's client library
@@ -55,6 +57,7 @@ type Door struct {
 	people   *people
 	limits   *limits
 	typing   typists
+	sequence *sequencer
 	watcher  *watcher // nil before Watch
 	draining atomic.Bool
 }
@@ -66,7 +69,15 @@ func New(o Options) *Door {
 		d.o.ClientIP = peerIP
 	}
 	d.guard = newGuard(o.Admission, d.o.ClientIP)
-	d.people = newPeople(o.LeaveGrace, d.announceLeft)
+	d.people = newPeople(o.LeaveGrace, o.Node, peopleHooks{
+		arrived: d.announceArrived, left: d.announceLeft, changed: d.tellPresence,
+		told: func(userID string) {
+			if o.Nodes != nil {
+				d.tellNodes(nodeMessage{Here: d.people.one(userID)})
+			}
+		},
+	})
+	d.sequence = newSequencer(d.deliverEntry)
 	d.limits = newLimits(o.Rates)
 	engine := o.Engine
 	engine.AllowRequest = d.allow
@@ -82,7 +93,9 @@ func New(o Options) *Door {
 }
 
 // SetChat gives the door what it stands before.
-func (d *Door) SetChat(c *chat.Chat, accounts *auth.Accounts) { d.o.Chat, d.o.Accounts = c, accounts }
+func (d *Door) SetChat(c *chat.Chat, accounts *auth.Accounts) {
+	d.o.Chat, d.o.Accounts, d.sequence.read = c, accounts, c.Entries
+}
 
 // ServeHTTP answers below /socket.io.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.io.ServeHTTP(w, r) }
@@ -133,6 +146,7 @@ func (d *Door) Drain(ctx context.Context, within time.Duration) error {
 // Close ends all connections and waits until they have ended, or ctx is done.
 func (d *Door) Close(ctx context.Context) error {
 	d.watcher.close()
+	d.sequence.close()
 	err := d.io.Close(ctx)
 	d.people.close()
 	d.typing.close()

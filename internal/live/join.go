@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"parley/internal/auth"
 	"parley/internal/chat"
@@ -94,34 +95,40 @@ func (d *Door) stranger(c *client, first bool, err error) error {
 	return err
 }
 
+// enterAttempts bounds how often memberships are read again because the rooms have moved on meanwhile.
+const enterAttempts = 50
+
 // enterRooms puts the connection into the rooms of its person. The person's own room comes first: from then on whatever puts them
-// out of a room, or into one, reaches this connection too. What happened between reading the list and entering is found by reading
-// it again.
+// into a room, or out of one, reaches this connection too, in its place in the room's log.
 func (d *Door) enterRooms(ctx context.Context, c *client, a chat.Actor) ([]chat.MyRoom, error) {
 	c.socket.Join(userRoom(a.UserID))
-	before, err := d.o.Chat.RoomIDs(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(before))
-	for i, id := range before {
-		names[i] = roomOf(id)
-	}
-	c.socket.Join(names...)
-	rooms, err := d.o.Chat.MyRooms(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	in := map[string]bool{}
-	for _, r := range rooms {
-		in[r.ID] = true
-	}
-	for _, id := range before {
-		if !in[id] {
-			c.socket.Leave(roomOf(id))
+	entered := map[string]bool{}
+	for range enterAttempts {
+		rooms, err := d.o.Chat.MyRooms(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		again := false
+		for _, r := range rooms {
+			if !entered[r.ID] {
+				entered[r.ID] = d.enterRoom(c, r.ID, r.LastSeq)
+				again = again || !entered[r.ID]
+			}
+		}
+		if !again {
+			return rooms, nil
 		}
 	}
-	return rooms, nil
+	return nil, &chat.Error{Kind: chat.Unavailable, Message: "The server is busy", RetryAfter: time.Second}
+}
+
+// enterRoom lets a connection into a room whose member its person was when the room's log ended at head: see [sequencer.enter].
+func (d *Door) enterRoom(c *client, roomID string, head int64) bool {
+	return d.sequence.enter(roomID, head, func() {
+		if c.socket.Connected() {
+			c.socket.Join(roomOf(roomID))
+		}
+	})
 }
 
 // identify finds out who the client is, and gives them the name they ask for.
@@ -194,6 +201,12 @@ type comingOrGoing struct {
 // announce tells everybody, but one socket, that a person came or went, and how many are here now.
 func (d *Door) announce(event string, a chat.Actor, except ...string) {
 	d.emit(roomOf(chat.Lobby), except, event, encode(comingOrGoing{a.UserID, a.Name, d.people.count()}))
+}
+
+// announceArrived tells of somebody who has come to another node.
+func (d *Door) announceArrived(a chat.Actor) {
+	d.announce("user-joined", a)
+	d.tellPresence(a.UserID)
 }
 
 func (d *Door) announceLeft(a chat.Actor) {

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,12 +13,23 @@ import (
 // people knows who is here: everybody with a connection, and those whose last one ended a moment ago, because a reload or a
 // change of network is no departure.
 type people struct {
+	peopleHooks
 	grace time.Duration
-	left  func(chat.Actor) // called without the lock
+	node  string // of this server
 
 	mu     sync.Mutex
-	byID   map[string]*presence
+	byID   map[string]*presence  // connected to this node
+	nodes  map[string]*elsewhere // to others
 	closed bool
+}
+
+// peopleHooks are called, without the lock, when somebody comes to the server or leaves it, wherever they are connected, and when
+// what is known of them has changed.
+type peopleHooks struct {
+	arrived func(chat.Actor)
+	left    func(chat.Actor)
+	changed func(userID string)
+	told    func(userID string) // of somebody who has come to this node, or left it
 }
 
 type presence struct {
@@ -28,8 +40,15 @@ type presence struct {
 	leaving *time.Timer // runs while there is no connection
 }
 
-func newPeople(grace time.Duration, left func(chat.Actor)) *people {
-	return &people{grace: grace, left: left, byID: map[string]*presence{}}
+func newPeople(grace time.Duration, node string, hooks peopleHooks) *people {
+	return &people{peopleHooks: hooks, grace: grace, node: node, byID: map[string]*presence{}, nodes: map[string]*elsewhere{}}
+}
+
+// connected lists the ids of those who are connected to this node.
+func (p *people) connected() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Collect(maps.Keys(p.byID))
 }
 
 // connections is how many a person has.
@@ -42,13 +61,19 @@ func (p *people) connections(userID string) int {
 	return 0
 }
 
-// connect counts a connection and reports whether the person was not here before.
+// connect counts a connection and reports whether the person was nowhere before.
 func (p *people) connect(a chat.Actor, u chat.User, c *client) bool {
+	arrived := p.add(a, u, c)
+	p.told(a.UserID)
+	return arrived
+}
+
+func (p *people) add(a chat.Actor, u chat.User, c *client) (arrived bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	here := p.byID[a.UserID]
-	arrived := here == nil
-	if arrived {
+	if here == nil {
+		arrived = !p.onOthers(a.UserID)
 		here = &presence{clients: map[*client]bool{}}
 		p.byID[a.UserID] = here
 	}
@@ -82,18 +107,27 @@ func (p *people) depart(userID string, here *presence) {
 		return
 	}
 	delete(p.byID, userID)
-	a := here.actor
+	a, elsewhere := here.actor, p.onOthers(userID)
 	p.mu.Unlock()
-	p.left(a)
+	p.told(userID)
+	if !elsewhere {
+		p.left(a)
+	}
 }
 
 // update takes over what somebody has become, and reports whether they are here and have another name.
 func (p *people) update(u chat.User) (renamed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for _, e := range p.nodes {
+		if h, ok := e.people[u.ID]; ok && h.Username != u.Name {
+			h.Username, renamed = u.Name, true
+			e.people[u.ID] = h
+		}
+	}
 	here := p.byID[u.ID]
 	if here == nil {
-		return false
+		return renamed
 	}
 	renamed = here.actor.Name != u.Name
 	here.actor.Name, here.actor.Role, here.wish, here.version = u.Name, u.Role, u.Presence, u.Version
@@ -104,17 +138,23 @@ func (p *people) update(u chat.User) (renamed bool) {
 func (p *people) presenceOf(userID, wish string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	here := p.byID[userID]
+	here, looking := p.byID[userID], false
+	present := here != nil
+	if present {
+		looking = here.looking()
+	}
+	for _, e := range p.nodes {
+		if h, ok := e.people[userID]; ok {
+			present, looking = true, looking || !h.Away
+		}
+	}
 	switch {
-	case here == nil:
+	case !present:
 		return "offline"
 	case wish == "away" || wish == "dnd":
 		return wish
-	}
-	for c := range here.clients {
-		if !c.idle.Load() {
-			return "online"
-		}
+	case looking:
+		return "online"
 	}
 	return "away"
 }
@@ -126,13 +166,28 @@ func (p *people) wishOf(userID string) string {
 	if here := p.byID[userID]; here != nil {
 		return here.wish
 	}
+	for _, e := range p.nodes {
+		if h, ok := e.people[userID]; ok {
+			return h.Wish
+		}
+	}
 	return ""
 }
 
 func (p *people) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.byID)
+	n := len(p.byID)
+	seen := map[string]bool{}
+	for _, e := range p.nodes {
+		for id := range e.people {
+			if p.byID[id] == nil && !seen[id] {
+				seen[id] = true
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // maxListed bounds the list of who is here; the count is exact all the same.
@@ -142,11 +197,20 @@ const maxListed = 500
 func (p *people) list() []personHere {
 	p.mu.Lock()
 	out := make([]personHere, 0, min(len(p.byID), maxListed))
-	for _, here := range p.byID {
-		if len(out) == maxListed {
-			break
+	seen := map[string]bool{}
+	add := func(id, name string) {
+		if len(out) < maxListed && !seen[id] {
+			seen[id] = true
+			out = append(out, personHere{id, name})
 		}
-		out = append(out, personHere{here.actor.UserID, here.actor.Name})
+	}
+	for id, here := range p.byID {
+		add(id, here.actor.Name)
+	}
+	for _, e := range p.nodes {
+		for id, h := range e.people {
+			add(id, h.Username)
+		}
 	}
 	p.mu.Unlock()
 	slices.SortFunc(out, func(a, b personHere) int {

@@ -15,8 +15,8 @@ type hereReply struct {
 	Online []personHere `json:"online"`
 }
 
-// whoIsHere lists the people who are here now: all of them, or those in a room.
-func (d *Door) whoIsHere(_ context.Context, c *client, in hereRequest) (hereReply, error) {
+// whoIsHere lists the people who are here now: all of them, or those of a room's first members.
+func (d *Door) whoIsHere(ctx context.Context, c *client, in hereRequest) (hereReply, error) {
 	room := roomOrLobby(in.RoomID)
 	if !c.in(room) {
 		return hereReply{}, &chat.Error{Kind: chat.NotFound, Message: "No such room"}
@@ -24,15 +24,14 @@ func (d *Door) whoIsHere(_ context.Context, c *client, in hereRequest) (hereRepl
 	if room == chat.Lobby {
 		return hereReply{done, d.people.list()}, nil
 	}
+	members, err := d.o.Chat.Members(ctx, *c.person(), room, "", false)
 	out := hereReply{done, []personHere{}}
-	seen := map[string]bool{}
-	for _, s := range d.io.Adapter().LocalSockets(targetRoom(roomOf(room))) {
-		if a := clientOf(s).person(); a != nil && !seen[a.UserID] && len(out.Online) < maxListed {
-			seen[a.UserID] = true
-			out.Online = append(out.Online, personHere{a.UserID, a.Name})
+	for _, m := range members {
+		if d.people.presenceOf(m.UserID, "auto") != "offline" {
+			out.Online = append(out.Online, personHere{m.UserID, m.Name})
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 // in reports whether the connection gets a room's events.
@@ -52,6 +51,7 @@ type presenceActiveRequest struct {
 // presenceActive tells whether the person is looking. Who looks on none of their devices appears as away.
 func (d *Door) presenceActive(_ context.Context, c *client, in presenceActiveRequest) (ok, error) {
 	if c.idle.Swap(!in.Active) == in.Active {
+		d.people.told(c.person().UserID)
 		d.tellPresence(c.person().UserID)
 	}
 	return done, nil
@@ -63,7 +63,8 @@ type presenceNotice struct {
 	Presence string `json:"presence"` // online, away, dnd or offline
 }
 
-// tellPresence tells everybody what somebody appears as now. It may get lost: lists have it too.
+// tellPresence tells those who are connected here what somebody appears as now: each node tells its own. It may get lost: lists have
+// it too.
 func (d *Door) tellPresence(userID string) {
 	d.emitVolatile(roomOf(chat.Lobby), "", "presence", encode(presenceNotice{userID, d.people.presenceOf(userID, d.people.wishOf(userID))}))
 }

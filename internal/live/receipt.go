@@ -78,10 +78,10 @@ func (d *Door) deliverReceipt(r *chat.Receipt) {
 	if r.Private {
 		told.ReadSeq = 0
 	}
-	d.emitVolatile(roomOf(r.RoomID), userRoom(r.UserID), "receipt", encode(told))
+	d.tell(roomOf(r.RoomID), userRoom(r.UserID), "receipt", encode(told))
 }
 
 // tellOwn tells a person's devices where they are.
 func (d *Door) tellOwn(r *chat.Receipt) {
-	d.emit(userRoom(r.UserID), nil, "room-read", encode(wireReceipt{r.RoomID, r.UserID, r.ReadSeq, r.DeliveredSeq}))
+	d.tell(userRoom(r.UserID), "", "room-read", encode(wireReceipt{r.RoomID, r.UserID, r.ReadSeq, r.DeliveredSeq}))
 }

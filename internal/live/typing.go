@@ -85,7 +85,7 @@ type typingNotice struct {
 }
 
 func (d *Door) tellTyping(room string, a chat.Actor, typing bool) {
-	d.emitVolatile(roomOf(room), userRoom(a.UserID), "typing-indicator", encode(typingNotice{room, a.UserID, a.Name, typing}))
+	d.tell(roomOf(room), userRoom(a.UserID), "typing-indicator", encode(typingNotice{room, a.UserID, a.Name, typing}))
 }
 
 // forget drops the typing of somebody who is out of the room: nobody is told, they have seen them go.

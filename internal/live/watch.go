@@ -2,6 +2,8 @@ package live
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/internal/chat"
@@ -17,8 +19,10 @@ const (
 // watcher remembers what the door has seen of the people and their sessions.
 type watcher struct {
 	version int64
+	wake    chan struct{}
+	deaf    atomic.Bool // what other nodes told may have been missed
 	stop    chan struct{}
-	done    chan struct{}
+	running sync.WaitGroup
 }
 
 // Watch begins to look for changes that this server has not made. It ends with Close.
@@ -27,25 +31,51 @@ func (d *Door) Watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.watcher = &watcher{version: version, stop: make(chan struct{}), done: make(chan struct{})}
-	go d.watch()
+	w := &watcher{version: version, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	d.watcher = w
+	w.running.Go(d.watch)
+	w.running.Go(func() { d.followHeads(w.stop) })
+	w.running.Go(func() { d.keepLease(w.stop) })
+	d.connectNodes()
 	return nil
 }
 
 func (d *Door) watch() {
 	w := d.watcher
-	defer close(w.done)
 	t := time.NewTicker(watchEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
-			ctx, cancel := context.WithTimeout(context.Background(), watchEvery)
-			d.look(ctx, w)
-			cancel()
+		case <-w.wake:
 		case <-w.stop:
 			return
 		}
+		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+		d.look(ctx, w)
+		if w.deaf.Swap(false) || d.o.Nodes != nil && !d.o.Nodes.Healthy() {
+			d.reconcile(ctx)
+		}
+		cancel()
+	}
+}
+
+// missed makes the watcher look for what was told while this node did not hear.
+func (w *watcher) missed() {
+	if w != nil {
+		w.deaf.Store(true)
+		w.soon()
+	}
+}
+
+// soon makes the watcher look at once.
+func (w *watcher) soon() {
+	if w == nil { // the door is not open yet
+		return
+	}
+	select {
+	case w.wake <- struct{}{}:
+	default: // it is about to
 	}
 }
 
@@ -76,15 +106,17 @@ func (d *Door) look(ctx context.Context, w *watcher) {
 func (w *watcher) close() {
 	if w != nil {
 		close(w.stop)
-		<-w.done
+		w.running.Wait()
 	}
 }
 
-// knows reports whether somebody who is here was told of already as they are now, or whether they are not here at all: then who
-// asks is told.
+// knows reports whether somebody who is connected here was told of already as they are now, or whether they are nowhere at all: then
+// who asks is told.
 func (p *people) knows(u chat.User) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	here := p.byID[u.ID]
-	return here == nil || here.version >= u.Version
+	if here := p.byID[u.ID]; here != nil {
+		return here.version >= u.Version
+	}
+	return !p.onOthers(u.ID)
 }

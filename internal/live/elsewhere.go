@@ -1,0 +1,176 @@
+package live
+
+import (
+	"time"
+
+	"parley/internal/chat"
+)
+
+const (
+	leaseTime  = 60 * time.Second // how long people of a node count as here that has fallen silent
+	leaseRenew = 27 * time.Second
+)
+
+// nodePeople is who is connected to a node: all of them, or what has changed.
+type nodePeople struct {
+	Node string       `json:"node"`
+	All  bool         `json:"all,omitempty"`
+	Here []nodePerson `json:"here,omitempty"`
+	Gone []string     `json:"gone,omitempty"`
+}
+
+type nodePerson struct {
+	UserID   string `json:"userId"`
+	Username string `json:"username"`
+	Wish     string `json:"wish,omitempty"` // what they want to appear as, unless auto
+	Away     bool   `json:"away,omitempty"` // they look on none of the node's devices
+}
+
+// elsewhere is what is known of another node's people.
+type elsewhere struct {
+	people  map[string]nodePerson
+	expires time.Time
+}
+
+// hearNode takes what another node tells of its people, and tells those who are connected here what that changes.
+func (p *people) hearNode(n nodePeople) {
+	p.mu.Lock()
+	e := p.nodes[n.Node]
+	if e == nil {
+		e = &elsewhere{people: map[string]nodePerson{}}
+		p.nodes[n.Node] = e
+	}
+	e.expires = time.Now().Add(leaseTime)
+	known := map[string]bool{}
+	for _, h := range n.Here {
+		known[h.UserID] = true
+	}
+	var came, changed, went []chat.Actor
+	for _, h := range n.Here {
+		if !p.anywhere(h.UserID) {
+			came = append(came, chat.Actor{UserID: h.UserID, Name: h.Username})
+		} else if e.people[h.UserID] != h {
+			changed = append(changed, chat.Actor{UserID: h.UserID})
+		}
+		e.people[h.UserID] = h
+	}
+	for id, h := range e.people {
+		if gone := n.All && !known[id]; gone {
+			went = append(went, p.withoutNode(e, h)...)
+		}
+	}
+	for _, id := range n.Gone {
+		if h, ok := e.people[id]; ok {
+			went = append(went, p.withoutNode(e, h)...)
+		}
+	}
+	p.mu.Unlock()
+	p.tell(came, changed, went)
+}
+
+// withoutNode takes somebody off a node's list, and returns them if that was the last place where they were.
+func (p *people) withoutNode(e *elsewhere, h nodePerson) []chat.Actor {
+	delete(e.people, h.UserID)
+	if p.anywhere(h.UserID) {
+		return nil
+	}
+	return []chat.Actor{{UserID: h.UserID, Name: h.Username}}
+}
+
+func (p *people) tell(came, changed, went []chat.Actor) {
+	for _, a := range came {
+		p.arrived(a)
+	}
+	for _, a := range changed {
+		p.changed(a.UserID)
+	}
+	for _, a := range went {
+		p.left(a)
+	}
+}
+
+// anywhere reports whether somebody is connected to any node. The caller holds the lock.
+func (p *people) anywhere(userID string) bool { return p.byID[userID] != nil || p.onOthers(userID) }
+
+func (p *people) onOthers(userID string) bool {
+	for _, e := range p.nodes {
+		if _, ok := e.people[userID]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// expire forgets nodes that have fallen silent.
+func (p *people) expire() {
+	p.mu.Lock()
+	var went []chat.Actor
+	for node, e := range p.nodes {
+		if time.Now().Before(e.expires) {
+			continue
+		}
+		for _, h := range e.people {
+			went = append(went, p.withoutNode(e, h)...)
+		}
+		delete(p.nodes, node)
+	}
+	p.mu.Unlock()
+	p.tell(nil, nil, went)
+}
+
+// ofThisNode is who is connected here.
+func (p *people) ofThisNode() *nodePeople {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := &nodePeople{Node: p.node, All: true}
+	for _, here := range p.byID {
+		out.Here = append(out.Here, here.forNodes())
+	}
+	return out
+}
+
+// one is what this node tells of one person.
+func (p *people) one(userID string) *nodePeople {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := &nodePeople{Node: p.node}
+	if here := p.byID[userID]; here != nil {
+		out.Here = []nodePerson{here.forNodes()}
+	} else {
+		out.Gone = []string{userID}
+	}
+	return out
+}
+
+func (h *presence) forNodes() nodePerson {
+	out := nodePerson{UserID: h.actor.UserID, Username: h.actor.Name, Away: !h.looking()}
+	if h.wish != "auto" {
+		out.Wish = h.wish
+	}
+	return out
+}
+
+// looking reports whether the person looks on one of their devices here.
+func (h *presence) looking() bool {
+	for c := range h.clients {
+		if !c.idle.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// keepLease renews what the other nodes know of this one's people, and forgets those of nodes that are gone.
+func (d *Door) keepLease(stop <-chan struct{}) {
+	t := time.NewTicker(leaseRenew)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			d.tellNodes(nodeMessage{Here: d.people.ofThisNode()})
+			d.people.expire()
+		case <-stop:
+			return
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"time"
+
+	"parley/internal/chat"
+	"parley/socketio"
+)
+
+// Nodes connects the nodes of one server: see package peers. What is told may get lost.
+type Nodes interface {
+	Publish(message []byte)
+	Listen(heard func(message []byte), up func())
+	Healthy() bool
+}
+
+// nodeMessage is what a node tells the others. One field is set.
+type nodeMessage struct {
+	Entry *delivery   `json:"entry,omitempty"`
+	Emit  *remoteEmit `json:"emit,omitempty"`
+	Ended *chat.Ended `json:"ended,omitempty"`
+	Look  bool        `json:"look,omitempty"` // somebody's profile has changed
+	Here  *nodePeople `json:"here,omitempty"`
+	Who   bool        `json:"who,omitempty"` // asks the others who is connected to them
+}
+
+// remoteEmit is an event that is in no log.
+type remoteEmit struct {
+	Room    string          `json:"r"`
+	Except  string          `json:"x,omitempty"`
+	Event   string          `json:"e"`
+	Payload json.RawMessage `json:"p"`
+}
+
+// tellNodes tells the other nodes, if there are any.
+func (d *Door) tellNodes(m nodeMessage) {
+	if d.o.Nodes == nil {
+		return
+	}
+	data, err := json.Marshal(m)
+	if err != nil { // strings, numbers and JSON encode
+		panic(err)
+	}
+	d.o.Nodes.Publish(data)
+}
+
+// heardFrom takes what another node tells.
+func (d *Door) heardFrom(message []byte) {
+	var m nodeMessage
+	if err := json.Unmarshal(message, &m); err != nil {
+		d.o.Log.Warn("a node tells what this one does not understand", "error", err)
+		return
+	}
+	switch {
+	case m.Entry != nil:
+		if d.serves(m.Entry.Room) || m.Entry.Target != "" && len(d.clientsOf(m.Entry.Target)) > 0 {
+			d.sequence.offer(m.Entry)
+		}
+	case m.Emit != nil:
+		d.emitVolatile(m.Emit.Room, m.Emit.Except, m.Emit.Event, socketio.RawJSON(m.Emit.Payload))
+	case m.Ended != nil:
+		d.sessionsEnded(*m.Ended)
+	case m.Look:
+		d.watcher.soon()
+	case m.Here != nil:
+		d.people.hearNode(*m.Here)
+	case m.Who:
+		d.tellNodes(nodeMessage{Here: d.people.ofThisNode()})
+	}
+}
+
+// serves reports whether somebody who is connected here is in a room.
+func (d *Door) serves(roomID string) bool {
+	return len(d.io.Adapter().LocalSockets(targetRoom(roomOf(roomID)))) > 0
+}
+
+// connectNodes begins to listen to the other nodes.
+func (d *Door) connectNodes() {
+	if d.o.Nodes == nil {
+		return
+	}
+	d.o.Nodes.Listen(d.heardFrom, func() {
+		d.tellNodes(nodeMessage{Who: true})
+		d.tellNodes(nodeMessage{Here: d.people.ofThisNode()})
+		d.watcher.missed()
+	})
+}
+
+// followHeads looks, now and then, whether the rooms that people here are in have entries that nobody has told of: what the nodes
+// tell each other may get lost, and a commit whose outcome was unknown may have happened.
+func (d *Door) followHeads(stop <-chan struct{}) {
+	t := time.NewTicker(headsUnwell)
+	defer t.Stop()
+	next := time.Now()
+	for {
+		select {
+		case now := <-t.C:
+			unwell := d.o.Nodes != nil && !d.o.Nodes.Healthy()
+			if !unwell && now.Before(next) {
+				continue
+			}
+			d.lookAtHeads()
+			next = now.Add(headsEvery + time.Duration(rand.Int64N(int64(headsEvery))))
+		case <-stop:
+			return
+		}
+	}
+}
+
+// reconcile puts everybody who is connected here into the rooms they are in, and out of those they are not: that they came or went may
+// have been told while this node did not hear.
+func (d *Door) reconcile(ctx context.Context) {
+	for _, userID := range d.people.connected() {
+		heads, err := d.o.Chat.RoomHeads(ctx, userID)
+		if err != nil {
+			return // the next time
+		}
+		for _, c := range d.clientsOf(userID) {
+			d.enterMissing(c, heads)
+		}
+	}
+}
+
+// enterMissing puts a connection into those of its person's rooms that it is not in. Where a room has moved on meanwhile, the next
+// look does.
+func (d *Door) enterMissing(c *client, heads map[string]int64) {
+	in := map[string]bool{}
+	for _, name := range c.socket.Rooms() {
+		if id, ok := roomID(name); ok {
+			in[id] = true
+		}
+	}
+	for id, head := range heads {
+		if !in[id] && d.enterRoom(c, id, head) {
+			d.failed("room-added", c.socket.Emit("room-added", roomNotice{RoomID: id, Seq: head}))
+		}
+	}
+}
+
+func (d *Door) lookAtHeads() {
+	d.sequence.forget(d.serves)
+	ctx, cancel := context.WithTimeout(context.Background(), fillTimeout)
+	defer cancel()
+	heads, err := d.o.Chat.Heads(ctx, d.sequence.served())
+	if err != nil {
+		return // the next look finds them
+	}
+	for room, seq := range heads {
+		d.sequence.head(room, seq)
+	}
+}

@@ -1,0 +1,209 @@
+package live
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"parley/internal/chat"
+)
+
+const (
+	// headsEvery is how often a node looks for entries that nobody told it of, and headsUnwell how often while the nodes cannot
+	// tell each other anything. The first is jittered by as much again, so that nodes do not ask together.
+	headsEvery  = 5 * time.Second
+	headsUnwell = time.Second
+	fillTimeout = 10 * time.Second
+	fillRetry   = time.Second
+	// keepPlace is how long the place of a room is kept that nobody here is in: somebody may be about to enter it.
+	keepPlace = time.Minute
+)
+
+// sequencer delivers each room's entries strictly in the order of its log, whoever wrote them: those of this node, those that other
+// nodes tell of, and those that nobody told of and that it reads from the log.
+type sequencer struct {
+	deliver func(*delivery)
+	read    func(ctx context.Context, room string, after int64) ([]chat.Entry, error)
+	stop    chan struct{}
+	filling sync.WaitGroup
+
+	mu    sync.Mutex
+	rooms map[string]*place
+}
+
+// place is how far a room has been delivered.
+type place struct {
+	mu      sync.Mutex
+	last    int64 // 0 when it is not known yet
+	begun   time.Time
+	want    int64 // while filling: how far at least
+	filling bool
+	waiting []entering // in no order
+}
+
+// entering is a connection that enters a room when the room has been delivered up to a seq.
+type entering struct {
+	at    int64
+	enter func()
+}
+
+// advance tells that a room has been delivered up to a seq, and lets in who has waited for it. The caller holds the lock.
+func (p *place) advance(seq int64) {
+	p.last, p.begun = seq, time.Now()
+	p.waiting = slices.DeleteFunc(p.waiting, func(e entering) bool {
+		due := e.at <= seq
+		if due {
+			e.enter()
+		}
+		return due
+	})
+}
+
+func newSequencer(deliver func(*delivery)) *sequencer {
+	return &sequencer{deliver: deliver, stop: make(chan struct{}), rooms: map[string]*place{}}
+}
+
+func (s *sequencer) place(room string) *place {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.rooms[room]
+	if p == nil {
+		p = &place{}
+		s.rooms[room] = p
+	}
+	return p
+}
+
+// enter lets a connection into a room at the one point in the room's log up to which its person was read to be a member: what comes
+// after it they hear, what comes before they do not. It reports false when the room has been delivered further already: then whether
+// they still are a member has to be read again.
+func (s *sequencer) enter(room string, head int64, enter func()) bool {
+	p := s.place(room)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.last > head:
+		return false
+	case p.last == 0 || p.last == head:
+		enter()
+		p.advance(head)
+		return true
+	}
+	p.waiting = append(p.waiting, entering{head, enter})
+	if p.filling {
+		p.want = max(p.want, head)
+	} else {
+		s.fill(room, p, head)
+	}
+	return true
+}
+
+// offer delivers an entry if it is the next one, and has what is missing before it read first.
+func (s *sequencer) offer(e *delivery) {
+	p := s.place(e.Room)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.filling:
+		p.want = max(p.want, e.Seq)
+	case p.last == 0 || e.Seq == p.last+1:
+		s.deliver(e)
+		p.advance(e.Seq)
+	case e.Seq > p.last:
+		s.fill(e.Room, p, e.Seq)
+	}
+}
+
+// head tells how far a room's log goes: what is missing is read.
+func (s *sequencer) head(room string, seq int64) {
+	p := s.place(room)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.filling:
+		p.want = max(p.want, seq)
+	case p.last == 0:
+		p.advance(seq)
+	case seq > p.last:
+		s.fill(room, p, seq)
+	}
+}
+
+func (s *sequencer) fill(room string, p *place, want int64) {
+	p.filling, p.want = true, want
+	s.filling.Go(func() { s.fillLoop(room, p) })
+}
+
+// fillLoop reads what is missing until nothing is, however long the database takes.
+func (s *sequencer) fillLoop(room string, p *place) {
+	for {
+		p.mu.Lock()
+		after := p.last
+		p.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), fillTimeout)
+		entries, err := s.read(ctx, room, after)
+		cancel()
+		if err == nil && s.filled(p, entries) {
+			return
+		}
+		wait := time.Duration(0)
+		if err != nil || len(entries) == 0 {
+			wait = fillRetry
+		}
+		select {
+		case <-time.After(wait):
+		case <-s.stop:
+			return
+		}
+	}
+}
+
+// filled delivers what was read and reports whether it was enough.
+func (s *sequencer) filled(p *place, entries []chat.Entry) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range entries {
+		if entries[i].Seq != p.last+1 {
+			break // it is read again
+		}
+		s.deliver(newDelivery(&entries[i]))
+		p.advance(entries[i].Seq)
+	}
+	if p.last >= p.want {
+		p.filling = false
+	}
+	return !p.filling
+}
+
+// forget drops the places of rooms that nobody here is in.
+func (s *sequencer) forget(serves func(room string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for room, p := range s.rooms {
+		if serves(room) {
+			continue
+		}
+		p.mu.Lock()
+		if !p.filling && len(p.waiting) == 0 && time.Since(p.begun) > keepPlace {
+			delete(s.rooms, room)
+		}
+		p.mu.Unlock()
+	}
+}
+
+// served lists the rooms whose places are known.
+func (s *sequencer) served() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]string, 0, len(s.rooms))
+	for room := range s.rooms {
+		out = append(out, room)
+	}
+	return out
+}
+
+func (s *sequencer) close() {
+	close(s.stop)
+	s.filling.Wait()
+}

@@ -1,0 +1,165 @@
+// Package peers lets the nodes of one server tell each other what happens, over Redis. What is told may get lost, or come late: the
+// log in the database is the truth, and whoever listens must be able to do without.
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+const (
+	maxQueued   = 8192        // messages that wait for Redis; more are dropped
+	maxAtOnce   = 256         // messages in one round trip
+	sendTimeout = time.Second // a Redis that takes longer is as good as away
+	pingEvery   = time.Second
+	retryAfter  = 300 * time.Millisecond
+)
+
+// Peers is a node's connection to the others.
+type Peers struct {
+	node                string
+	channel             string
+	client              rueidis.Client
+	queue               chan string
+	subscribed, answers atomic.Bool
+	dropped             atomic.Int64
+	cancel              context.CancelFunc
+	done                chan struct{}
+	sent                chan struct{}
+}
+
+// Connect prepares the connection that a URL names, as redis://host:6379/0. Redis need not be there yet. node must be unique among
+// the nodes; it has no colon.
+func Connect(url, node string) (*Peers, error) {
+	o, err := rueidis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("peers: REDIS_URL must be like redis://host:6379") // the cause may quote its password
+	}
+	o.DisableCache, o.ForceSingleClient = true, true
+	o.Dialer.Timeout, o.ConnWriteTimeout = sendTimeout, sendTimeout
+	p := &Peers{node: node, channel: fmt.Sprintf("parley:nodes:%d", o.SelectDB), queue: make(chan string, maxQueued)}
+	if p.client, err = connect(o); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// connect waits for Redis a little, at the start of a server whose Redis starts at the same time.
+func connect(o rueidis.ClientOption) (client rueidis.Client, err error) {
+	for range 20 {
+		if client, err = rueidis.NewClient(o); err == nil {
+			return client, nil
+		}
+		time.Sleep(retryAfter)
+	}
+	return nil, fmt.Errorf("peers: %w", err)
+}
+
+// Listen calls heard for each message of the others, one at a time, and up whenever the connection has come about: what was told
+// before may have been missed. Both must not block. It is called once.
+func (p *Peers) Listen(heard func(message []byte), up func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel, p.done, p.sent = cancel, make(chan struct{}), make(chan struct{})
+	go p.receive(ctx, heard, up)
+	go p.send(ctx)
+}
+
+func (p *Peers) receive(ctx context.Context, heard func([]byte), up func()) {
+	defer close(p.done)
+	confirmed := rueidis.WithOnSubscriptionHook(ctx, func(s rueidis.PubSubSubscription) {
+		if s.Kind == "subscribe" {
+			p.subscribed.Store(true)
+			up()
+		}
+	})
+	for ctx.Err() == nil {
+		_ = p.client.Receive(confirmed, p.client.B().Subscribe().Channel(p.channel).Build(), func(m rueidis.PubSubMessage) {
+			if from, body, ok := strings.Cut(m.Message, ":"); ok && from != p.node {
+				heard([]byte(body))
+			}
+		}) // it ends with the connection, and is begun again
+		p.subscribed.Store(false)
+		select {
+		case <-time.After(retryAfter):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// Publish tells the others something. When Redis is away, or slower than what is told, it is dropped.
+func (p *Peers) Publish(message []byte) {
+	select {
+	case p.queue <- p.node + ":" + string(message):
+	default:
+		p.dropped.Add(1)
+	}
+}
+
+// send publishes in order, many in one round trip.
+func (p *Peers) send(ctx context.Context) {
+	defer close(p.sent)
+	t := time.NewTicker(pingEvery)
+	defer t.Stop()
+	for {
+		select {
+		case first := <-p.queue:
+			p.flush(ctx, first)
+		case <-t.C:
+			p.do(ctx, p.client.B().Ping().Build())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (p *Peers) flush(ctx context.Context, first string) {
+	commands := rueidis.Commands{p.client.B().Publish().Channel(p.channel).Message(first).Build()}
+	for len(commands) < maxAtOnce {
+		select {
+		case next := <-p.queue:
+			commands = append(commands, p.client.B().Publish().Channel(p.channel).Message(next).Build())
+			continue
+		default:
+		}
+		break
+	}
+	p.do(ctx, commands...)
+}
+
+// do runs commands and takes note of whether Redis answers.
+func (p *Peers) do(ctx context.Context, commands ...rueidis.Completed) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	failed := int64(0)
+	for _, res := range p.client.DoMulti(ctx, commands...) {
+		if res.Error() != nil {
+			failed++
+		}
+	}
+	p.dropped.Add(failed)
+	p.answers.Store(failed == 0)
+}
+
+// Healthy reports whether what the others tell arrives now.
+func (p *Peers) Healthy() bool { return p.subscribed.Load() && p.answers.Load() }
+
+// Dropped is how many messages were not told.
+func (p *Peers) Dropped() int64 { return p.dropped.Load() }
+
+// Close ends the connection.
+func (p *Peers) Close() {
+	if p.cancel != nil {
+		p.cancel()
+	}
+	p.client.Close()
+	if p.done != nil {
+		<-p.done
+		<-p.sent
+	}
+}
