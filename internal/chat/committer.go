@@ -116,9 +116,6 @@ func (m *committer) commit(ops []*operation) {
 			if e.Entry != nil {
 				m.chat.indexer.changed(e.Entry.RoomID)
 			}
-			if fault("delivered-twice") {
-				m.chat.publish(e)
-			}
 		}
 		op.done <- b.results[i].err
 	}

@@ -112,8 +112,9 @@ func (b *batch) touch(acc access, a Actor, m Message, e Entry) (Message, error) 
 	}
 	m.Version = seq
 	if fault("change-not-stored") && e.Kind == KindEdit {
-		_, err = b.tx.Exec(b.ctx, `UPDATE log SET text = 'unchanged' WHERE id = $1`, m.ID)
-		return m, err
+		if _, err = b.tx.Exec(b.ctx, `UPDATE log SET text = 'unchanged' WHERE id = $1`, m.ID); err != nil {
+			return m, err
+		}
 	}
 	if _, err := b.tx.Exec(b.ctx, `UPDATE log SET version = $1 WHERE id = $2`, seq, m.ID); err != nil {
 		return m, err
