@@ -5,6 +5,9 @@ import type { ClientEvents, ServerEvents } from './wire';
 
 export type Status = 'connecting' | 'connected' | 'reconnecting' | 'offline';
 
+/** How long an attempt to connect may take, in milliseconds. */
+const CONNECT_TIMEOUT = 8000;
+
 /** How long after the announced moment of a restart the old connection is given up, in milliseconds. */
 const RESTART_GRACE = 3000;
 
@@ -28,6 +31,9 @@ export class Connection {
     this.socket = io({
       autoConnect: false,
       reconnection: false,
+      // A WebSocket needs one request instead of four, and no balancer that keeps it on its node.
+      transports: ['websocket', 'polling'],
+      timeout: CONNECT_TIMEOUT,
       auth: (give) => give(recall('token') ? { token: recall('token') } : {}),
     });
     this.socket.on('connect', () => {
@@ -39,7 +45,12 @@ export class Connection {
       this.onUp();
     });
     this.socket.on('disconnect', () => this.lost());
-    this.socket.on('connect_error', () => this.lost());
+    this.socket.on('connect_error', () => {
+      // Where WebSockets do not get through, long-polling may; it changes over by itself where they do.
+      const { opts } = this.socket.io;
+      opts.transports = [...((opts.transports ?? []) as ('websocket' | 'polling')[])].reverse();
+      this.lost();
+    });
     this.socket.on('server-restarting', ({ retryAfter }) => {
       this.hint = retryAfter * 1000;
       // Should the end of the connection get lost on the way, its beginning does not wait for a heartbeat to be missed.
