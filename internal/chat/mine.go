@@ -21,12 +21,14 @@ type MyRoom struct {
 	LastAt       time.Time
 }
 
-// MaxUnread is where counting unread messages ends: more is "many".
+// MaxUnread is where counting unread messages ends: more is "many". It looks no further back than 2,000 entries, which somebody may
+// all have written themselves.
 const MaxUnread = 100
 
 const selectMine = `SELECT r.id, r.kind, r.name, r.topic, r.description, r.history, r.epoch, r.last_seq, r.members, r.created_by, r.created_at,
 	r.archived_at, m.role, m.from_seq, m.read_seq, m.delivered_seq,
-	(SELECT count(*) FROM (SELECT 1 FROM log l WHERE l.room_id = r.id AND l.seq > m.read_seq AND l.seq > +m.from_seq AND l.kind = 'message'
+	(SELECT count(*) FROM (SELECT 1 FROM log l WHERE l.room_id = r.id
+		AND l.seq > CASE WHEN m.read_seq > r.last_seq - 2000 THEN m.read_seq ELSE r.last_seq - 2000 END AND l.seq > +m.from_seq AND l.kind = 'message'
 		AND l.deleted_at IS NULL AND l.actor_id <> $1 LIMIT 100) unread),
 	(SELECT count(*) FROM (SELECT 1 FROM mentions n JOIN log l ON l.room_id = n.room_id AND l.seq = n.seq AND l.actor_id <> $1
 		WHERE n.room_id = r.id AND n.user_id IN ($1, '*') AND n.seq > m.read_seq AND n.seq > +m.from_seq LIMIT 100) mentioned),
