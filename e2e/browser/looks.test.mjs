@@ -83,6 +83,28 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
+test('a dialog that takes the place of another stays open', async () => {
+  const ana = await person(browser, server.url, { name: 'Ana' });
+  const { page } = ana;
+  await connected(page);
+  const dialog = (name) => page.getByRole('dialog', { name });
+  for (let i = 0; i < 3; i++) {
+    await page.keyboard.press('Control+k');
+    await page.keyboard.press('Control+Shift+f'); // while the first is open
+    await page.waitForTimeout(100);
+    assert.equal(await dialog('Search messages').isVisible(), true);
+    await page.evaluate(() => { // Escape and the next one at once, before the browser has told of the closing
+      document.querySelector('dialog').close();
+      dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true }));
+    });
+    await page.waitForTimeout(100);
+    assert.equal(await dialog('Find rooms and people').isVisible(), true);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  }
+  await ana.context.close();
+});
+
 test('the page can be used by keyboard alone', async () => {
   const ana = await person(browser, server.url, { name: 'Ana' });
   await connected(ana.page);
