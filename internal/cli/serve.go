@@ -69,7 +69,8 @@ type program struct {
 func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, error) {
 	p := &program{config: c, node: engineio.NewID(), log: telemetry.NewLog(stderr, c.LogLevel, c.LogFormat), metrics: telemetry.NewMetrics()}
 	var err error
-	if p.db, err = openDatabase(ctx, c); err != nil {
+	p.db, err = db.Open(ctx, db.Options{URL: c.DatabaseURL, Dir: c.Data, MaxConns: c.DatabaseConns, Lost: p.diskLost})
+	if err != nil {
 		return nil, err
 	}
 	passwords, err := auth.NewPasswords()
@@ -126,9 +127,11 @@ func (p *program) connectPeers() (err error) {
 	return nil
 }
 
-// openDatabase opens what the settings name.
-func openDatabase(ctx context.Context, c config.Config) (*db.DB, error) {
-	return db.Open(ctx, db.Options{URL: c.DatabaseURL, Dir: c.Data, MaxConns: c.DatabaseConns})
+// diskLost ends the program, without an answer to anybody: whether the last commit is on the disk is not known, and a later one on
+// top of it would be acknowledged wrongly. The next start reads what there is.
+func (p *program) diskLost(err error) {
+	p.log.Error("the disk failed: ending, because nothing more can be kept safely", "error", err)
+	os.Exit(1)
 }
 
 func (p *program) doorOptions(sessions *auth.Sessions) live.Options {

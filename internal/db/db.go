@@ -16,6 +16,9 @@ type Options struct {
 	Dir string
 	// MaxConns bounds the connections to Postgres; default 16.
 	MaxConns int
+	// Lost is called when the operating system could not bring a commit to the disk. What the file holds is unknown from then on, and
+	// trying again would seem to succeed: the program must end. It may be nil.
+	Lost func(error)
 }
 
 // DB is an open database with a current schema.
@@ -27,6 +30,7 @@ type DB struct {
 	reads   *statements
 	file    string // of SQLite
 	closing func() // releases what the pools stand on; may be nil
+	lost    func(error)
 }
 
 // Open opens a database, creates it if it is a file that does not exist, and migrates it.
@@ -35,6 +39,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.lost = o.Lost
 	d.writes, d.reads = newStatements(d.write), newStatements(d.read)
 	if err := d.Dialect.assertDurable(ctx, d.write); err != nil {
 		return nil, errors.Join(err, d.Close())

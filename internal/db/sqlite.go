@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // minSQLite is the first version whose WAL reset cannot corrupt a database.
@@ -66,6 +67,12 @@ func assertSQLite(ctx context.Context, pool *sql.DB) error {
 		return fmt.Errorf("db: journal_mode %s, synchronous %d: durability needs wal and 2 (is the file system a network's?)", mode, sync)
 	}
 	return nil
+}
+
+// isUnsynced reports that fsync failed: the kernel may have dropped what it could not write, and says so only once.
+func isUnsynced(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_IOERR_FSYNC || e.Code() == sqlite3.SQLITE_IOERR_DIR_FSYNC)
 }
 
 func olderThan(version, than string) bool {

@@ -36,6 +36,9 @@ func (d *DB) runTx(ctx context.Context, fn func(*Tx) error) error {
 	err = fn(tx)
 	if err == nil {
 		if err = raw.Commit(); err != nil {
+			if d.lost != nil && isUnsynced(err) {
+				d.lost(err)
+			}
 			err = &CommitError{err}
 		}
 	}
