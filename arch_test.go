@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"internal/peers":     {},
 	"internal/peers/":    {},
 	"internal/telemetry": {},
+	"internal/load":      {"socketio/client"},
 	"web":                {},
 	"internal/cli":       {"engineio", "socketio", "internal/", "web"},
 	"e2e":                {"socketio", "engineio", "socketio/"},

@@ -21,6 +21,7 @@ const usage = `parley is a self-hosted, real-time chat server.
   parley restore FILE  read a backup into an empty database
   parley migrate       move all data from SQLite to Postgres, or back
   parley admin         manage accounts from the terminal
+  parley bench URL     load a server with people who talk, and measure what they see
   parley healthcheck   ask the server on this machine whether it is well
   parley version       print the version
 `
@@ -42,6 +43,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return migrate(ctx, args, stdout, stderr)
 	case "admin":
 		return admin(ctx, args, stdout, stderr)
+	case "bench":
+		return bench(ctx, args, stdout, stderr)
 	case "healthcheck":
 		return healthcheck(ctx, stderr)
 	case "version", "--version":

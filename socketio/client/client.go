@@ -28,6 +28,8 @@ type Options struct {
 	// OnConnect is called after each connection, OnDisconnect after each loss. They may be nil.
 	OnConnect    func(*Client)
 	OnDisconnect func(*Client, error)
+	// OnEvent is called for every event, before the handlers of [Client.On]. Unlike those it misses nothing of a connection's beginning.
+	OnEvent func(event string, args []json.RawMessage)
 }
 
 // Client is a connection to a namespace.
@@ -337,6 +339,9 @@ func (c *Client) event(args []json.RawMessage) {
 	c.mu.Lock()
 	handlers, all := c.handlers[name], c.any
 	c.mu.Unlock()
+	if c.o.OnEvent != nil {
+		c.o.OnEvent(name, args[1:])
+	}
 	for _, fn := range all {
 		fn(name, args[1:])
 	}

@@ -1,0 +1,61 @@
+package load
+
+import (
+	"errors"
+	"net/url"
+	"time"
+)
+
+// Options says what is to happen.
+type Options struct {
+	URL        string // of the server, http:// or https://
+	People     int
+	Rate       float64 // messages a second, of all people together
+	Ramp       time.Duration
+	Duration   time.Duration // after the ramp
+	Rooms      int           // rooms of their own that the people are spread over; 0: all talk in the lobby
+	Direct     float64       // share of the messages that go to one other person
+	Typing     bool          // whether people are seen typing before they send
+	Readers    float64       // share of the people who tell what they have read
+	Reconnects float64       // connections cut a minute, per 100 people
+	TextLength int           // characters of a message
+	Token      string        // of an account, which makes the rooms; with NoGuests everybody is that account
+	SignUp     bool          // make an account for the rooms
+	NoGuests   bool
+	// Progress is called every second. It may be nil.
+	Progress func(Second)
+}
+
+// Most that is measured at once: beyond, the tester would measure itself.
+const (
+	maxPeople  = 20_000
+	maxRate    = 100_000
+	maxSeconds = 24 * 3600
+)
+
+func (o *Options) validate() error {
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return errors.New("the server's address must be like https://chat.example.com")
+	case o.People < 1 || o.People > maxPeople:
+		return errors.New("people must be between 1 and 20000: for more start several testers, a process each")
+	case o.Rate < 0 || o.Rate > maxRate:
+		return errors.New("the rate must be between 0 and 100000 messages a second")
+	case o.Duration <= 0 || o.Ramp < 0 || o.Duration+o.Ramp > maxSeconds*time.Second:
+		return errors.New("the duration must be between a moment and a day")
+	case o.Direct < 0 || o.Direct > 1 || o.Readers < 0 || o.Readers > 1:
+		return errors.New("shares are between 0 and 1")
+	case o.Direct > 0 && o.People < 2:
+		return errors.New("direct messages need two people")
+	case o.Rooms < 0 || o.Rooms > o.People:
+		return errors.New("there can be as many rooms as people")
+	case o.Rooms > 0 && o.Token == "" && !o.SignUp:
+		return errors.New("rooms are made by an account: give a token, or let one be made with --sign-up (on a server without accounts it becomes the owner's)")
+	case o.NoGuests && o.Token == "":
+		return errors.New("without guests a token is needed")
+	case o.Reconnects < 0 || o.TextLength < 1 || o.TextLength > 4000:
+		return errors.New("a message has between 1 and 4000 characters")
+	}
+	return nil
+}
