@@ -226,9 +226,14 @@ func (a *ClusterAdapter) DisconnectSockets(t Target, f Flags, closeConn bool) er
 // Receive handles a message of another node. It does not wait for handlers. The messages of one node are given one at a time,
 // in order.
 func (a *ClusterAdapter) Receive(m *ClusterMessage) {
-	if m.UID == a.o.UID {
-		return
+	if m.UID != a.o.UID {
+		a.Apply(m)
 	}
+}
+
+// Apply does for this node's sockets what a message says, whoever sent it. It is for adapters that get their own messages back, in
+// the order in which all nodes get them.
+func (a *ClusterAdapter) Apply(m *ClusterMessage) {
 	var err error
 	switch m.Type {
 	case ClusterBroadcast:
@@ -238,11 +243,11 @@ func (a *ClusterAdapter) Receive(m *ClusterMessage) {
 	case ClusterLeave:
 		err = a.MemoryAdapter.DelSockets(m.Target, m.Flags, m.Rooms)
 	case ClusterDisconnect:
-		a.later(func() error { return a.MemoryAdapter.DisconnectSockets(m.Target, m.Flags, m.Close) })
+		a.Later(func() error { return a.MemoryAdapter.DisconnectSockets(m.Target, m.Flags, m.Close) })
 	case ClusterFetch:
 		err = a.answerFetch(m)
 	case ClusterServerSide:
-		a.later(func() error { return a.answerServerSide(m) })
+		a.Later(func() error { return a.answerServerSide(m) })
 	case ClusterFetchResponse, ClusterServerSideResponse, ClusterClientCount, ClusterAck:
 		a.receiveAnswer(m)
 	}
@@ -251,8 +256,8 @@ func (a *ClusterAdapter) Receive(m *ClusterMessage) {
 	}
 }
 
-// later runs what may call handlers of the application.
-func (a *ClusterAdapter) later(fn func() error) {
+// Later runs what may call handlers of the application, one after the other. What there is no place for is told to OnError.
+func (a *ClusterAdapter) Later(fn func() error) {
 	queued := a.tasks.do(func() {
 		if err := fn(); err != nil {
 			a.o.OnError(err)

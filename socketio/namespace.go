@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // ErrTooManyRooms is told to [Trace.Failed] when a socket may not join another room.
@@ -25,6 +26,7 @@ type Namespace struct {
 
 	mu      sync.RWMutex
 	sockets map[string]*Socket
+	private map[string]*Socket // those that may be recovered, by their private ids
 	events  atomic.Pointer[namespaceHandlers]
 	unknown atomic.Pointer[Handler]
 }
@@ -45,7 +47,7 @@ type eventHandlers struct {
 }
 
 func newNamespace(srv *Server, name string, base *namespaceHandlers) (*Namespace, error) {
-	ns := &Namespace{name: name, server: srv, sockets: map[string]*Socket{}, hooks: srv.opts.RoomHooks}
+	ns := &Namespace{name: name, server: srv, sockets: map[string]*Socket{}, private: map[string]*Socket{}, hooks: srv.opts.RoomHooks}
 	ns.events.Store(base.clone())
 	var err error
 	ns.adapter, err = srv.opts.Adapter(ns)
@@ -227,6 +229,9 @@ func (ns *Namespace) admit(c *conn, h *Handshake) error {
 	}
 	ns.mu.Lock()
 	ns.sockets[s.id] = s
+	if s.pid != "" {
+		ns.private[s.pid] = s
+	}
 	ns.mu.Unlock()
 	ns.adapter.Add(s)
 	if restored != nil {
@@ -263,7 +268,7 @@ func (ns *Namespace) restore(s *Socket) *RecoverySession {
 		Offset string `json:"offset"`
 	}
 	if s.handshake.BindAuth(&auth) == nil && auth.PID != "" {
-		ns.evict(auth.PID)
+		ns.Evict(auth.PID)
 		if r, ok := ns.adapter.RestoreSession(auth.PID, auth.Offset); ok {
 			s.id, s.pid, s.data, s.recovered = r.SID, r.PID, r.Data, true
 			s.offset = r.Offset // not where the log stands: what is replayed may not arrive
@@ -275,14 +280,27 @@ func (ns *Namespace) restore(s *Socket) *RecoverySession {
 	return nil
 }
 
-// evict ends the socket that has a private id, as if its network had failed.
-func (ns *Namespace) evict(pid string) {
-	for _, old := range ns.Sockets() {
-		if old.pid == pid {
-			old.conn.session.Terminate()
-			old.closed(ReasonTransportLost, nil)
-		}
+// Evict ends the socket of this node that has a private id, as if its network had failed, and reports whether there was one. Its
+// handlers have been told when it returns. It is for adapters: the client has come back on another node.
+func (ns *Namespace) Evict(pid string) bool {
+	ns.mu.RLock()
+	old := ns.private[pid]
+	ns.mu.RUnlock()
+	if old == nil {
+		return false
 	}
+	old.conn.session.Terminate()
+	old.closed(ReasonTransportLost, nil)
+	for deadline := time.Now().Add(time.Second); ns.has(pid, old) && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond) // it is being ended by another goroutine
+	}
+	return true
+}
+
+func (ns *Namespace) has(pid string, s *Socket) bool {
+	ns.mu.RLock()
+	defer ns.mu.RUnlock()
+	return ns.private[pid] == s
 }
 
 // ReasonTransportLost is given to a socket whose client has come back on another connection before the old one ended.
@@ -293,6 +311,9 @@ func (ns *Namespace) remove(s *Socket) {
 	ns.mu.Lock()
 	if ns.sockets[s.id] == s {
 		delete(ns.sockets, s.id)
+	}
+	if ns.private[s.pid] == s {
+		delete(ns.private, s.pid)
 	}
 	ns.mu.Unlock()
 }

@@ -23,7 +23,10 @@ type RecoverySession struct {
 	PID    string // known to the client alone; whoever has it may recover the session, once
 	Rooms  []string
 	Offset string // what the client has received last, or where the log stood when it connected
-	Data   any
+	Data   any    // what SetData stored; decoded JSON when the session comes from another node
+
+	// Adapter is what the adapter knows of the session between RestoreSession and Resume. Nobody else looks into it.
+	Adapter any
 }
 
 // Recoverable reports whether a broadcast is kept for replay: plain events only, as in Node.

@@ -192,7 +192,7 @@ func (c *Client) handle(p *packet) error {
 	}
 	name, _ := values[0].(string)
 	args := values[1:]
-	if last, ok := values[len(values)-1].(string); ok && c.pid != "" && p.id == "" {
+	if last, ok := values[len(values)-1].(string); ok && len(args) > 0 && c.pid != "" && p.id == "" {
 		c.offset, args = last, args[:len(args)-1]
 	}
 	c.change(func() { c.events = append(c.events, event{name, args}) })

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"parley/socketio"
 )
 
 // testRecovery drops a client of node 0, emits from all nodes while it is away and while it comes back to a node, and checks
@@ -65,5 +67,46 @@ func (f *fixture) check(t *testing.T, events []event) {
 				t.Errorf("number %d of node %d came %d times", n, i, times)
 			}
 		}
+	}
+}
+
+// testTakenOver has a client come back while the server still believes it to be connected: the old socket is ended, the new one goes
+// on as it, and the private id is good for no other.
+func testTakenOver(t *testing.T, f *fixture, backOn int) {
+	c := f.clients[0]
+	if err := f.servers[0].To("all").Emit("n", 0, 0, []byte{0}); err != nil {
+		t.Fatal(err)
+	}
+	c.wait(t, "an event", func() bool { return len(c.events) == 1 })
+	old := f.servers[0].Socket(f.id(0))
+	auth := map[string]any{"name": c.name, "pid": c.pid, "offset": c.offset}
+	back := dial(t, f.urls[backOn], c.name, auth)
+	if back.id != c.id {
+		t.Errorf("it came back as another: %s was %s", back.id, c.id)
+	}
+	eventually(t, "the old socket's end", func() bool { return !old.Connected() })
+	for _, other := range f.clients[1:] {
+		other.take(t, "n")
+	}
+	f.clients[0] = back
+	f.reaches(t, func(ns *socketio.Namespace, _ int) error { return ns.To("odd").Emit("hello") }, func(_, i int) bool { return i%2 == 1 })
+	if err := f.servers[len(f.servers)-1].To(c.id).Emit("for it"); err != nil {
+		t.Fatal(err)
+	}
+	if got := back.take(t, "for it"); len(got) != 0 || c.has("for it") {
+		t.Errorf("it received %v", got)
+	}
+	back.drop()
+	eventually(t, "its end", func() bool { return len(fetch(t, f.servers[0].In(c.id))) == 0 })
+	again := dial(t, f.urls[backOn], c.name, map[string]any{"name": c.name, "pid": "nobody's", "offset": back.offset})
+	if again.id == c.id {
+		t.Error("another private id recovered it")
+	}
+	auth["offset"] = back.offset
+	if again = dial(t, f.urls[backOn], c.name, auth); again.id != c.id {
+		t.Error("it was not recovered a second time")
+	}
+	if thief := dial(t, f.urls[0], c.name, map[string]any{"name": c.name, "pid": c.pid, "offset": "not an offset"}); thief.id == c.id {
+		t.Error("recovered from no offset")
 	}
 }

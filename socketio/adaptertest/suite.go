@@ -20,6 +20,8 @@ type Cluster struct {
 	Silent func(t *testing.T)
 	// Recovery says that a client may recover its session on another node than the one it was on.
 	Recovery bool
+	// Always runs all tests with recovery on, for an adapter that works in another way then.
+	Always bool
 }
 
 // Run tests an adapter in clusters of so many nodes; open makes a new cluster for each test.
@@ -28,19 +30,19 @@ func Run(t *testing.T, nodes int, open func(t *testing.T) Cluster) {
 		t.Run(name, func(t *testing.T) { test(t, start(t, open(t), nodes, nil)) })
 	}
 	t.Run("recovery on the same node", func(t *testing.T) { testRecovery(t, start(t, open(t), nodes, &socketio.Recovery{}), 0) })
+	t.Run("recovery before the old socket's end", func(t *testing.T) { testTakenOver(t, start(t, open(t), nodes, &socketio.Recovery{}), 0) })
 	if nodes == 1 {
 		return
 	}
 	for name, test := range acrossNodes {
 		t.Run(name, func(t *testing.T) { test(t, start(t, open(t), nodes, nil)) })
 	}
-	t.Run("recovery on another node", func(t *testing.T) {
-		c := open(t)
-		if !c.Recovery {
-			t.Skip("this adapter does not share sessions")
-		}
-		testRecovery(t, start(t, c, nodes, &socketio.Recovery{}), 1)
-	})
+	if open(t).Recovery {
+		t.Run("recovery on another node", func(t *testing.T) { testRecovery(t, start(t, open(t), nodes, &socketio.Recovery{}), 1) })
+		t.Run("recovery on another node before the old socket's end", func(t *testing.T) {
+			testTakenOver(t, start(t, open(t), nodes, &socketio.Recovery{}), 1)
+		})
+	}
 }
 
 // fixture is a running cluster with two clients on each node.
@@ -56,6 +58,9 @@ const answerTimeout = 400 * time.Millisecond
 func start(t *testing.T, c Cluster, nodes int, recovery *socketio.Recovery) *fixture {
 	t.Helper()
 	f := &fixture{cluster: c}
+	if recovery == nil && c.Always {
+		recovery = &socketio.Recovery{}
+	}
 	for range nodes {
 		srv := socketio.NewServer(socketio.Options{
 			Adapter: c.Node(t, answerTimeout), Recovery: recovery,

@@ -48,6 +48,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// closeTimeout bounds how long an adapter that is closed waits for Redis to take what was published before.
+const closeTimeout = 5 * time.Second
+
 // outgoing is a command for Redis. failed is told when it did not get there, or may not have; it may be nil.
 type outgoing struct {
 	cmd    rueidis.Completed

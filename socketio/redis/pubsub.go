@@ -64,7 +64,7 @@ func newPubSubBus(o PubSubOptions, ns *socketio.Namespace, sub *subscriber) *pub
 
 // Close implements socketio.Bus.
 func (b *pubSubBus) Close() error {
-	b.outbox.drain(b.o.RequestsTimeout)
+	b.outbox.drain(closeTimeout)
 	b.sub.remove(patternTopic, b.pattern)
 	b.sub.remove(channelTopic, b.requests, b.responses, b.mine)
 	return nil

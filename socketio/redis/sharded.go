@@ -142,7 +142,7 @@ func (b *shardedBus) follow(room string) {
 
 // Close implements socketio.Bus.
 func (b *shardedBus) Close() error {
-	b.outbox.drain(b.o.RequestsTimeout)
+	b.outbox.drain(closeTimeout)
 	b.mu.Lock()
 	b.closed = true
 	channels := append(make([]string, 0, 2+len(b.rooms)), b.channel, b.mine)
