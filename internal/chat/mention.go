@@ -2,11 +2,11 @@ package chat
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"parley/internal/db"
+	"parley/internal/markdown"
 )
 
 // Mentions is whom a message addresses.
@@ -22,15 +22,14 @@ const everybody = "*"
 // maxOpenAll is how many members a room may have for anybody in it to address them all.
 const maxOpenAll = 20
 
-var mentionPattern = regexp.MustCompile(`(?:^|[^\p{L}\p{N}_@/.])@([\p{L}\p{N}][\p{L}\p{N}_.\-]{0,63})`)
-
 // mentions finds out whom a text addresses: @name of an account or a person in the room, @all, @here, and those who were picked.
 // A text without an @ costs nothing.
 func (b *batch) mentions(acc access, text string, picked []string) (*Mentions, error) {
 	m := &Mentions{}
 	if strings.ContainsRune(text, '@') {
-		for _, found := range mentionPattern.FindAllStringSubmatch(text, maxMentionedIn) {
-			if err := b.mention(acc, m, strings.TrimRight(strings.ToLower(found[1]), ".-_")); err != nil {
+		names := markdown.Mentions(text)
+		for _, name := range names[:min(len(names), maxMentionedIn)] {
+			if err := b.mention(acc, m, strings.ToLower(name)); err != nil {
 				return nil, err
 			}
 		}

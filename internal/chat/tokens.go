@@ -5,6 +5,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"parley/internal/markdown"
 )
 
 // maxToken bounds a token, in characters: what is longer is found by its beginning.
@@ -108,5 +110,5 @@ func documentTokens(m *Message) []string {
 			tokens = append(tokens, mentionToken("all"))
 		}
 	}
-	return append(tokens, tokenize(m.Text)...)
+	return append(tokens, tokenize(markdown.Searchable(m.Text))...)
 }
