@@ -106,6 +106,16 @@ func (b Broadcast) DisconnectSockets(closeConn bool) error {
 	return b.ns.adapter.DisconnectSockets(b.target, b.flags, closeConn)
 }
 
+// NewEvent makes the packet of an event. The error tells of arguments that cannot be encoded, or of a reserved name. It is for
+// those who publish events without a server, as emitters do.
+func NewEvent(namespace, event string, args ...any) (*Packet, error) {
+	p, err := eventPacket(event, args)
+	if err == nil {
+		p.Namespace = namespace
+	}
+	return p, err
+}
+
 // eventPacket encodes an event.
 func eventPacket(event string, args []any) (*Packet, error) {
 	if reservedEvents[event] {

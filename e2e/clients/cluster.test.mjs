@@ -6,7 +6,7 @@ import { eventually, startCluster } from './cluster.mjs';
 const value = { text: 'Я Б Г 😀 \u2028', list: [1, null, true, -2.5], nested: { deep: ['yes', {}] }, big: 2 ** 40 };
 const names = (list) => list.map((s) => s.data.name).sort();
 
-for (const adapter of ['pubsub', 'sharded']) {
+for (const adapter of ['pubsub', 'sharded', 'streams']) {
   describe(`a mixed cluster, ${adapter}`, () => {
     let cluster;
     before(async () => (cluster = await startCluster(adapter)));
@@ -17,7 +17,7 @@ for (const adapter of ['pubsub', 'sharded']) {
       const { servers, clients } = cluster;
       for (const [origin, server] of servers.entries()) {
         await server.order({ do: 'emit', ...order });
-        await server.order({ do: 'emit', event: 'end' });
+        await server.order({ do: 'emit', emitter: order.emitter, event: 'end' });
         for (const [i, client] of clients.entries()) {
           await eventually(`${server.name}'s closing event at ${client.name}`, () => client.events.some(([name]) => name === 'end'));
           const got = client.events.splice(0).slice(0, -1);
@@ -84,6 +84,38 @@ for (const adapter of ['pubsub', 'sharded']) {
       }
     });
 
+    if (adapter !== 'sharded') {
+      // Whoever emits does not serve, so that what it emits reaches the clients of all.
+      const emitter = true;
+      test('emitter: emit to all', () => reaches({ emitter, event: 'hello', args: [value, 'text', 7] }, () => true));
+      test('emitter: emit to a room', () => reaches({ emitter, event: 'hello', args: [value], rooms: ['first'] }, (i) => i < 2));
+      test('emitter: emit to several rooms, except', () => reaches({ emitter, event: 'hello', rooms: ['all', 'first'], except: ['second'] }, (i) => i < 2));
+      test('emitter: emit volatile', () => reaches({ emitter, event: 'hello', args: ['maybe'], volatile: true }, () => true));
+      test('emitter: emit binary data', () => reaches({ emitter, event: 'file', args: [{ file: Buffer.from([0, 1, 254, 255]) }, 'x'] }, () => true));
+      test('emitter: emit to a socket id', async () => {
+        for (const [target, client] of cluster.clients.entries()) await reaches({ emitter, event: 'hello', rooms: [client.socket.id] }, (i) => i === target);
+      });
+      test('emitter: join and leave', async () => {
+        for (const [i, server] of cluster.servers.entries()) {
+          const room = `emitted${i}`;
+          await server.order({ emitter, do: 'join', rooms: ['all'], to: [room] });
+          await eventually('the joins', async () => (await server.order({ do: 'fetch', rooms: [room] })).length === 4);
+          await server.order({ emitter, do: 'leave', rooms: [room], except: ['first'], to: [room] });
+          await eventually('the leaves', async () => (await server.order({ do: 'fetch', rooms: [room] })).length === 2);
+        }
+      });
+      test('emitter: server-side events', async () => {
+        for (const server of cluster.servers) {
+          await server.order({ emitter, do: 'note', args: [server.name, value] });
+          for (const other of cluster.servers) {
+            const got = [];
+            await eventually(`the note of ${server.name} at ${other.name}`, async () => got.push(...(await other.order({ do: 'heard' }))) > 0);
+            assert.deepEqual(got, [[server.name, value]]);
+          }
+        }
+      });
+    }
+
     test('server-side events', async () => {
       for (const server of cluster.servers) {
         await server.order({ do: 'note', args: [server.name, value] });
@@ -99,6 +131,41 @@ for (const adapter of ['pubsub', 'sharded']) {
         await Promise.all(cluster.servers.map((s) => s.order({ do: 'heard' })));
       }
     });
+
+    if (adapter === 'streams') {
+      test('recovery on another server', async () => {
+        const { servers, clients } = cluster;
+        // Every pair of servers, in both directions: Node and ours, two of ours, two of Node's.
+        for (const [i, client] of clients.entries()) {
+          for (const to of servers.filter((_, j) => j !== i)) {
+            const { id } = client.socket;
+            await servers[0].order({ do: 'emit', event: 'before', rooms: [client.socket.id] });
+            await eventually('an event', () => client.events.some(([name]) => name === 'before'));
+            client.events.length = 0;
+            client.socket.io.reconnection(false);
+            client.socket.io.engine.close();
+            await eventually('its end', async () => (await servers[i].order({ do: 'fetch', rooms: [id] })).length === 0);
+            for (const [n, s] of servers.entries()) {
+              await s.order({ do: 'emit', event: 'missed', args: [n, value, Buffer.from([n])], rooms: ['all'] });
+              await s.order({ do: 'emit', event: 'not for it', except: ['all'] });
+            }
+            client.socket.io.uri = to.url;
+            client.socket.connect();
+            await eventually(`${client.name} at ${to.name}`, () => client.socket.connected);
+            assert.equal(client.socket.recovered, true, `${client.name} recovered at ${to.name}`);
+            assert.equal(client.socket.id, id);
+            for (const s of servers) await s.order({ do: 'emit', event: 'since', rooms: ['all'] });
+            await eventually('the events since', () => client.events.filter(([name]) => name === 'since').length === 4);
+            const missed = client.events.splice(0).filter(([name]) => name !== 'since');
+            assert.deepEqual(missed.map(([name, n, v, b]) => [name, n, v, [...b]]).sort(([, a], [, b]) => a - b), servers.map((_, n) => ['missed', n, value, [n]]));
+            const [s] = await to.order({ do: 'fetch', rooms: [id] });
+            assert.equal(s.data.name, client.name);
+            assert.deepEqual(s.rooms.includes('all'), true);
+          }
+        }
+        for (const client of clients) client.events.length = 0;
+      });
+    }
 
     test('disconnect', async () => {
       for (const [i, server] of cluster.servers.entries()) {

@@ -27,11 +27,13 @@ type order struct {
 	Args     []any
 	To       []string // rooms to join or leave
 	Close    bool
+	Emitter  bool // not as a node: with an emitter
 }
 
 // clusterNode is a server of a mixed cluster: e2e/clients has its twin for Node, which understands the same orders.
 type clusterNode struct {
-	io *socketio.Server
+	io      *socketio.Server
+	emitter redis.Emitter
 
 	mu    sync.Mutex
 	heard [][]any // events of other nodes
@@ -51,10 +53,13 @@ func clusterSuite(adapter, addr string) (suite, error) {
 	if adapter == "streams" { // the one of Node's adapters that has it
 		recovery = &socketio.Recovery{}
 	}
-	n := &clusterNode{heard: [][]any{}, io: socketio.NewServer(socketio.Options{
+	n := &clusterNode{heard: [][]any{}, emitter: redis.NewEmitter(redis.EmitterOptions{Client: client}), io: socketio.NewServer(socketio.Options{
 		Adapter: factory, Recovery: recovery,
 		Engine: engineio.Options{CORS: &engineio.CORS{AllowOrigin: engineio.AllowAnyOrigin}},
 	})}
+	if adapter == "streams" {
+		n.emitter = redis.NewStreamsEmitter(redis.StreamsEmitterOptions{Client: client})
+	}
 	n.io.OnConnection(func(s *socketio.Socket) {
 		var auth struct {
 			Name  string
@@ -101,11 +106,16 @@ func clusterAdapter(name string, o redis.Options) (socketio.AdapterFactory, erro
 		return redis.NewPubSub(redis.PubSubOptions{Options: o}), nil
 	case "sharded":
 		return redis.NewSharded(redis.ShardedOptions{Options: o}), nil
+	case "streams":
+		return redis.NewStreams(redis.StreamsOptions{Options: o}), nil
 	}
-	return nil, errors.New("adapter is pubsub or sharded")
+	return nil, errors.New("adapter is pubsub, sharded or streams")
 }
 
 func (n *clusterNode) obey(o order) (any, error) {
+	if o.Emitter {
+		return nil, n.emit(o)
+	}
 	to := n.io.To(o.Rooms...).Except(o.Except...)
 	if o.Volatile {
 		to = to.Volatile()
@@ -137,6 +147,28 @@ func (n *clusterNode) obey(o order) (any, error) {
 		return n.io.Adapter().ServerCount(ctx)
 	}
 	return nil, fmt.Errorf("unknown order %q", o.Do)
+}
+
+// emit is obey for an emitter.
+func (n *clusterNode) emit(o order) error {
+	to := n.emitter.To(o.Rooms...).Except(o.Except...)
+	if o.Volatile {
+		to = to.Volatile()
+	}
+	ctx := context.Background()
+	switch o.Do {
+	case "emit":
+		return to.Emit(ctx, o.Event, o.Args...)
+	case "join":
+		return to.SocketsJoin(ctx, o.To...)
+	case "leave":
+		return to.SocketsLeave(ctx, o.To...)
+	case "disconnect":
+		return to.DisconnectSockets(ctx, o.Close)
+	case "note":
+		return n.emitter.ServerSideEmit(ctx, "note", o.Args)
+	}
+	return fmt.Errorf("no order for an emitter: %q", o.Do)
 }
 
 func replies(list []*socketio.Reply, err error) (any, error) {

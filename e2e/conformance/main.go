@@ -28,7 +28,7 @@ func main() {
 	addr := flag.String("addr", "127.0.0.1:3210", "where to listen")
 	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client, cluster or bench; decode reads packets from standard input")
 	parser := flag.String("parser", "json", "for client and bench: json or msgpack")
-	adapter := flag.String("adapter", "pubsub", "for cluster: pubsub or sharded")
+	adapter := flag.String("adapter", "pubsub", "for cluster: pubsub, sharded or streams")
 	redisAddr := flag.String("redis", "", "for cluster: where Redis is")
 	profile := flag.String("pprof", "", "where to serve profiles; empty is nowhere")
 	flag.Parse()

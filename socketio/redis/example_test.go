@@ -53,3 +53,79 @@ func ExampleNewPubSub() {
 	// "from the other node"
 	// 1 true <nil>
 }
+
+// Over a stream a client can come back to another server than it was on: it is the socket it was, and gets what it has missed. So that
+// it knows how far it has come, every event has its place in the stream as its last argument.
+func ExampleNewStreams() {
+	conn, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{redisAddr}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	server := func() *socketio.Server {
+		return socketio.NewServer(socketio.Options{
+			Adapter:  redis.NewStreams(redis.StreamsOptions{Options: redis.Options{Client: conn}, StreamName: "example"}),
+			Recovery: &socketio.Recovery{MaxDisconnection: 2 * time.Minute},
+		})
+	}
+	first, second := server(), server()
+	defer func() { _ = first.Close(ctx) }()
+	defer func() { _ = second.Close(ctx) }()
+	second.OnConnection(func(s *socketio.Socket) {
+		if !s.Recovered() { // else it is in its rooms
+			s.Join("news")
+		}
+	})
+
+	web := httptest.NewServer(second)
+	defer web.Close()
+	ana, err := client.Dial(ctx, web.URL, client.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ana.Close()
+	news := make(chan []json.RawMessage)
+	ana.On("news", func(args []json.RawMessage) { news <- args })
+
+	fmt.Println(first.To("news").Emit("news", "from the other node"))
+	args := <-news
+	fmt.Println(string(args[0]), len(args))
+	// Output:
+	// <nil>
+	// "from the other node" 2
+}
+
+// A job that is no server tells the clients of all servers.
+func ExampleNewEmitter() {
+	conn, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{redisAddr}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	server := socketio.NewServer(socketio.Options{Adapter: redis.NewPubSub(redis.PubSubOptions{Options: redis.Options{Client: conn, Prefix: "jobs"}})})
+	defer func() { _ = server.Close(ctx) }()
+	web := httptest.NewServer(server)
+	defer web.Close()
+	ana, err := client.Dial(ctx, web.URL, client.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ana.Close()
+	news := make(chan string)
+	ana.On("news", func(args []json.RawMessage) { news <- string(args[0]) })
+
+	emitter := redis.NewEmitter(redis.EmitterOptions{Client: conn, Prefix: "jobs"})
+	fmt.Println(emitter.Except("sleepers").Emit(ctx, "news", "from a job"))
+	fmt.Println(<-news)
+	// Output:
+	// <nil>
+	// "from a job"
+}

@@ -83,13 +83,19 @@ func (b *pubSubBus) Others(ctx context.Context) (int, error) {
 func (b *pubSubBus) Publish(m *socketio.ClusterMessage) error {
 	channel := b.requests
 	if m.Type == socketio.ClusterBroadcast && m.RequestID == "" {
-		channel = b.broadcasts
-		if len(m.Target.Rooms) == 1 {
-			channel += m.Target.Rooms[0] + "#"
-		}
+		channel = broadcastChannel(b.o.Prefix, b.ns.Name(), m.Target)
 	}
 	body, err := encodeRequest(m)
 	return b.send(channel, body, err)
+}
+
+// broadcastChannel has the room in its name when there is one: nodes that do not have it need not decode what is on it.
+func broadcastChannel(prefix, nsp string, t socketio.Target) string {
+	channel := prefix + "#" + nsp + "#"
+	if len(t.Rooms) == 1 {
+		channel += t.Rooms[0] + "#"
+	}
+	return channel
 }
 
 // Respond implements socketio.Bus.
