@@ -26,6 +26,15 @@ func (d Dialect) ForUpdate() string {
 	return ""
 }
 
+// SkipLocked ends a query that takes rows which several compete for: those that another transaction has taken are left out. SQLite has
+// one writer, so nobody competes.
+func (d Dialect) SkipLocked() string {
+	if d == Postgres {
+		return " FOR UPDATE SKIP LOCKED"
+	}
+	return ""
+}
+
 // Writers is how many transactions may usefully write at the same time.
 func (d Dialect) Writers() int {
 	if d == Postgres {
