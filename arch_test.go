@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"internal/markdown/": {"internal/markdown"},
 	"internal/chat":      {"internal/db", "internal/markdown"},
 	"internal/jobs":      {"internal/db"},
+	"internal/mail":      {"internal/auth", "internal/chat", "internal/jobs"},
 	"internal/auth":      {"internal/chat", "internal/db", "internal/jobs"},
 	"internal/live":      {"socketio", "engineio", "internal/chat", "internal/auth"},
 	"internal/live/":     {"internal/live"},

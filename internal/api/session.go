@@ -14,7 +14,7 @@ var statusOf = map[chat.Kind]int{
 	chat.Invalid: http.StatusBadRequest, chat.Unauthenticated: http.StatusUnauthorized, chat.Forbidden: http.StatusForbidden,
 	chat.NotFound: http.StatusNotFound, chat.Conflict: http.StatusConflict, chat.RateLimited: http.StatusTooManyRequests,
 	chat.TooLarge: http.StatusRequestEntityTooLarge, chat.Unavailable: http.StatusServiceUnavailable, chat.Retry: http.StatusServiceUnavailable,
-	chat.Internal: http.StatusInternalServerError,
+	chat.Unconfirmed: http.StatusForbidden, chat.SecondFactor: http.StatusUnauthorized, chat.Internal: http.StatusInternalServerError,
 }
 
 func fail(w http.ResponseWriter, err error) {

@@ -2,8 +2,11 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"parley/internal/chat"
+	"parley/internal/db"
+	"parley/internal/jobs"
 )
 
 // Accounts signs people up and in.
@@ -11,7 +14,21 @@ type Accounts struct {
 	Chat      *chat.Chat
 	Sessions  *Sessions
 	Passwords *Passwords
+	Throttle  *Throttle
+	Limits    Limits
+	Jobs      *jobs.Queue
+	Mail      bool // whether there is somebody who does the jobs that send letters
+	Sealer    *Sealer
 }
+
+// Limits bound what can be tried at an account, on all nodes together.
+type Limits struct {
+	Letters Allowance // that anybody can have sent to one address
+}
+
+func (s *Accounts) db() *db.DB { return s.Sessions.DB }
+
+func (s *Accounts) now() time.Time { return s.Sessions.Now() }
 
 // SignUp is an account to be made.
 type SignUp struct {
@@ -89,7 +106,20 @@ func (s *Accounts) ChangePassword(ctx context.Context, a chat.Actor, old, passwo
 	if !ok {
 		return &chat.Error{Kind: chat.Forbidden, Message: "Wrong password"}
 	}
-	return s.SetPassword(ctx, u, password, a.SessionID)
+	if err := s.SetPassword(ctx, u, password, a.SessionID); err != nil {
+		return err
+	}
+	return s.tell(ctx, a.UserID, "the password of your account was changed, and all other devices were signed out")
+}
+
+// tell sends a letter about what happened to an account.
+func (s *Accounts) tell(ctx context.Context, userID, what string) error {
+	err := s.db().Tx(ctx, func(tx *db.Tx) error { return s.notify(ctx, tx, userID, "", what) })
+	if err != nil {
+		return unsaved(err)
+	}
+	s.wake()
+	return nil
 }
 
 // SetPassword replaces a password without asking for the old one, and ends all sessions but one, which may be none.

@@ -3,11 +3,10 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/base64"
 	"encoding/hex"
+	"strings"
 	"time"
 
 	"parley/internal/chat"
@@ -20,6 +19,8 @@ const (
 	AbsoluteTimeout = 90 * 24 * time.Hour
 	// touchInterval is how exactly the last use is known. Writing at every use would make reading as dear as writing.
 	touchInterval = time.Hour
+	// ConfirmTimeout is how long whoever has proved who they are may change what protects their account.
+	ConfirmTimeout = 10 * time.Minute
 	maxDevice     = 120 // bytes
 )
 
@@ -39,16 +40,18 @@ type Session struct {
 	UsedAt    time.Time // exact to an hour
 }
 
-// Issue starts a session for a user.
+// Issue starts a session for a user who has just proved who they are.
 func (s *Sessions) Issue(ctx context.Context, userID, device string) (token, sessionID string, err error) {
-	var raw [32]byte
-	_, _ = rand.Read(raw[:]) // never fails: crypto/rand ends the program when the system has no randomness
-	token = base64.RawURLEncoding.EncodeToString(raw[:])
+	return s.issue(ctx, userID, device, s.Now().UnixMicro())
+}
+
+func (s *Sessions) issue(ctx context.Context, userID, device string, confirmed int64) (token, sessionID string, err error) {
+	token = newToken()
 	sessionID = hex.EncodeToString(hash(token + "/id"))[:26]
-	now := s.Now().UnixMicro()
+	device = strings.ToValidUTF8(strings.ReplaceAll(device, "\x00", ""), "")
 	err = s.DB.Tx(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, user_id, token_hash, device, created_at, used_at) VALUES ($1, $2, $3, $4, $5, $5)`,
-			sessionID, userID, hex.EncodeToString(hash(token)), device[:min(len(device), maxDevice)], now)
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, user_id, token_hash, device, created_at, used_at, confirmed_at) VALUES ($1, $2, $3, $4, $5, $5, $6)`,
+			sessionID, userID, hex.EncodeToString(hash(token)), strings.ToValidUTF8(device[:min(len(device), maxDevice)], ""), s.Now().UnixMicro(), confirmed)
 		return err
 	})
 	if err != nil {
@@ -83,6 +86,32 @@ func (s *Sessions) Authenticate(ctx context.Context, token string) (chat.Actor, 
 		})
 	}
 	return a, err
+}
+
+// Confirm notes that the person of a session has proved who they are.
+func (s *Sessions) Confirm(ctx context.Context, sessionID string) error {
+	err := s.DB.Tx(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE sessions SET confirmed_at = $1 WHERE id = $2 AND revoked_at IS NULL`, s.Now().UnixMicro(), sessionID)
+		return err
+	})
+	if err != nil {
+		return unsaved(err)
+	}
+	return nil
+}
+
+// requireConfirmed refuses what only somebody may who has proved who they are a short time ago: a stolen session is not enough to take an
+// account over.
+func (s *Sessions) requireConfirmed(ctx context.Context, sessionID string) error {
+	var at int64
+	err := s.DB.QueryRow(ctx, `SELECT confirmed_at FROM sessions WHERE id = $1 AND revoked_at IS NULL`, sessionID).Scan(&at)
+	if err != nil && !db.IsNotFound(err) {
+		return unreadable(err)
+	}
+	if err != nil || s.Now().Sub(time.UnixMicro(at)) > ConfirmTimeout {
+		return &chat.Error{Kind: chat.Unconfirmed, Message: "Confirm that it is you first"}
+	}
+	return nil
 }
 
 func (s *Sessions) over(created, used int64) bool {

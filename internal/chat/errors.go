@@ -19,8 +19,10 @@ const (
 	Conflict        Kind = "conflict"
 	RateLimited     Kind = "rate-limited"
 	TooLarge        Kind = "too-large"
-	Unavailable     Kind = "unavailable" // nothing happened; try again after RetryAfter
-	Retry           Kind = "retry"       // unknown whether it happened; try again with the same client id
+	Unavailable     Kind = "unavailable"   // nothing happened; try again after RetryAfter
+	Unconfirmed     Kind = "unconfirmed"   // the person must prove again who they are
+	SecondFactor    Kind = "second-factor" // the password was right, and is not enough
+	Retry           Kind = "retry"         // unknown whether it happened; try again with the same client id
 	Internal        Kind = "internal"
 )
 

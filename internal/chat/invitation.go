@@ -39,6 +39,8 @@ type InvitationDraft struct {
 	Role    Role          // default Member
 	Valid   time.Duration // default 7 days
 	MaxUses int           // default 1
+	// Then is called in the transaction that makes it, with its token. It may be nil.
+	Then func(tx *db.Tx, i Invitation, token string) error
 }
 
 // Invite makes an invitation and returns its token.
@@ -79,6 +81,9 @@ func (c *Chat) Invite(ctx context.Context, a Actor, d InvitationDraft) (Invitati
 		_, err := tx.Exec(ctx, `INSERT INTO invitations (id, token_hash, room_id, role, created_by, created_at, expires_at, max_uses)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, inv.ID, tokenHash(token), orNull(inv.RoomID), string(inv.Role), a.UserID,
 			micros(inv.CreatedAt), micros(inv.ExpiresAt), inv.MaxUses)
+		if err == nil && d.Then != nil {
+			err = d.Then(tx, inv, token)
+		}
 		return err
 	})
 	return inv, token, unwritten(err)

@@ -28,6 +28,17 @@ type Config struct {
 	RedisURL       string   `env:"REDIS_URL" name:"redis-url" default:"" help:"Redis, as redis://host:6379, by which several nodes on one Postgres are one server. Unset: one node."`
 	Data           string   `env:"PARLEY_DATA" default:"./data" help:"Folder of the embedded database."`
 
+	PublicURL string `env:"PARLEY_PUBLIC_URL" name:"public-url" default:"" help:"Where people find the server, as https://chat.example.com: for links in letters, passkeys and sign-in elsewhere. Unset: http://localhost with the port."`
+	SecretKey string `env:"PARLEY_SECRET_KEY" name:"secret-key" default:"" help:"Key of at least 32 random bytes, in base64, that seals secrets in the database; the same on all nodes. Unset: a file secret.key in PARLEY_DATA, made at the first start."`
+
+	SMTPHost     string `env:"PARLEY_SMTP_HOST" name:"smtp-host" default:"" help:"Server that takes the mail: invitations, password resets, digests. Unset: no mail."`
+	SMTPPort     int    `env:"PARLEY_SMTP_PORT" name:"smtp-port" default:"587" help:"Its port."`
+	SMTPUser     string `env:"PARLEY_SMTP_USER" name:"smtp-user" default:"" help:"Name to sign in with there; unset: without."`
+	SMTPPassword string `env:"PARLEY_SMTP_PASSWORD" name:"smtp-password" default:"" help:"Password to sign in with there."`
+	SMTPFrom     string `env:"PARLEY_SMTP_FROM" name:"smtp-from" default:"" help:"Sender of the mail, as Parley <parley@example.com>. Unset: parley at the public URL's host."`
+	SMTPSecurity string `env:"PARLEY_SMTP_SECURITY" name:"smtp-security" default:"starttls" enum:"starttls,tls,none" help:"How the connection to it is encrypted: starttls, tls (from the beginning, port 465), or none."`
+	LetterLimit  Rate   `env:"PARLEY_LETTER_LIMIT" name:"letter-limit" default:"5/h" help:"Letters that can be asked for to one address or account."`
+
 	Guests     bool   `env:"PARLEY_GUESTS" default:"true" negatable:"" help:"Whether people may chat without an account, under a nickname."`
 	SignUp     string `env:"PARLEY_SIGN_UP" name:"sign-up" default:"open" enum:"open,invite,closed" help:"Who may make an account: everybody (open), who has an invitation (invite), nobody (closed). The first account is the owner's."`
 	InviteRole string `env:"PARLEY_INVITE_ROLE" name:"invite-role" default:"member" enum:"member,moderator,admin,owner" help:"Least role of those who may invite people to the server."`
@@ -152,6 +163,7 @@ func (c *Config) validate() error {
 		what string
 	}{
 		{c.Port >= 0 && c.Port <= 65535, "PORT must be between 0 and 65535"},
+		{c.SMTPPort >= 1 && c.SMTPPort <= 65535, "PARLEY_SMTP_PORT must be between 1 and 65535"},
 		{c.MessageMaxChars >= 1 && c.MessageMaxChars <= 100_000, "PARLEY_MESSAGE_MAX_CHARS must be between 1 and 100000"},
 		{c.MaxPayload >= 1024, "PARLEY_MAX_PAYLOAD must be at least 1KiB"},
 		{c.EventsPerMinute >= 1, "PARLEY_EVENTS_PER_MINUTE must be at least 1"},
@@ -167,6 +179,9 @@ func (c *Config) validate() error {
 		}
 	}
 	if err := c.readOrigins(); err != nil {
+		return err
+	}
+	if err := c.readPublicURL(); err != nil {
 		return err
 	}
 	return c.readProxies()
@@ -185,6 +200,27 @@ func (c *Config) readOrigins() error {
 			return fmt.Errorf("ALLOWED_ORIGINS: %q is no origin: write it like https://chat.example.com", text)
 		}
 		c.AllowedOrigins[i] = u.Scheme + "://" + strings.ToLower(u.Host)
+	}
+	return nil
+}
+
+// readPublicURL brings the URL into the form of an origin. Passkeys and cookies are bound to its host.
+func (c *Config) readPublicURL() error {
+	text := strings.TrimSuffix(c.PublicURL, "/")
+	if text == "" {
+		if c.Port != 0 {
+			c.PublicURL = "http://localhost:" + strconv.Itoa(c.Port)
+		}
+	} else {
+		u, err := url.Parse(text)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+			return fmt.Errorf("PARLEY_PUBLIC_URL: %q is no origin: write it like https://chat.example.com", c.PublicURL)
+		}
+		c.PublicURL = u.Scheme + "://" + strings.ToLower(u.Host)
+	}
+	if c.SMTPFrom == "" && c.PublicURL != "" {
+		u, _ := url.Parse(c.PublicURL) // it was made above
+		c.SMTPFrom = "Parley <parley@" + u.Hostname() + ">"
 	}
 	return nil
 }

@@ -108,6 +108,12 @@ func (q *Queue) Add(ctx context.Context, tx *db.Tx, n New) error {
 	return err
 }
 
+// Remove takes away the job of a kind that waits with a key, if there is one. One that is being done goes on, and is then over.
+func (q *Queue) Remove(ctx context.Context, tx *db.Tx, kind, key string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND dead_at IS NULL`, kind, key)
+	return err
+}
+
 // Put adds a job that nothing else has to happen with.
 func (q *Queue) Put(ctx context.Context, n New) error {
 	err := q.o.DB.Tx(ctx, func(tx *db.Tx) error { return q.Add(ctx, tx, n) })

@@ -31,6 +31,7 @@ type inviteCreateRequest struct {
 	Role    chat.Role `json:"role"`    // default member
 	Hours   int       `json:"hours"`   // default a week
 	MaxUses int       `json:"maxUses"` // default 1
+	Email   string    `json:"email"`   // who gets it by mail; empty: the answer's token is to be handed over
 }
 
 type inviteReply struct {
@@ -42,9 +43,16 @@ type inviteReply struct {
 // inviteCreate makes an invitation to the server, or a link into a room.
 func (d *Door) inviteCreate(ctx context.Context, c *client, in inviteCreateRequest) (inviteReply, error) {
 	hours := max(min(in.Hours, 1<<20), -1) // what is beyond is refused, not overflown
-	i, token, err := d.o.Chat.Invite(ctx, *c.person(), chat.InvitationDraft{
-		RoomID: in.RoomID, Role: in.Role, Valid: time.Duration(hours) * time.Hour, MaxUses: in.MaxUses,
-	})
+	draft := chat.InvitationDraft{RoomID: in.RoomID, Role: in.Role, Valid: time.Duration(hours) * time.Hour, MaxUses: in.MaxUses}
+	if in.Email != "" {
+		if err := d.o.Accounts.InviteByMail(ctx, *c.person(), in.Email, &draft); err != nil {
+			return inviteReply{}, err
+		}
+	}
+	i, token, err := d.o.Chat.Invite(ctx, *c.person(), draft)
+	if in.Email != "" { // it is only for who reads there
+		token = ""
+	}
 	return inviteReply{done, token, toWireInvitation(i)}, err
 }
 

@@ -21,7 +21,7 @@ func main() {
 
 // unions are the values of strings that have a type of their own.
 var unions = map[string]string{
-	"Kind": "'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'retry' | 'internal'",
+	"Kind": "'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'unconfirmed' | 'second-factor' | 'retry' | 'internal'",
 	"Role": "'owner' | 'admin' | 'moderator' | 'member' | 'guest'", "RoomKind": "'public' | 'private' | 'announcement' | 'direct' | 'group'",
 	"HistoryMode": "'all' | 'joined'",
 	"EntryKind":   "'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role'",
