@@ -21,7 +21,7 @@ const (
 	touchInterval = time.Hour
 	// ConfirmTimeout is how long whoever has proved who they are may change what protects their account.
 	ConfirmTimeout = 10 * time.Minute
-	maxDevice     = 120 // bytes
+	maxDevice      = 120 // bytes
 )
 
 // Sessions issues and checks tokens: 256 random bits, of which the database has only the hash.

@@ -69,6 +69,13 @@ var matrixCases = map[string]matrixCase{
 		return reply{"name": "other", "password": "password of other"}
 	}},
 	"account-password": {nil, func(*matrix, string) reply { return reply{"old": "wrong", "new": "another password"} }},
+	"account-confirm":  {nil, func(*matrix, string) reply { return reply{"password": "wrong"} }},
+	"account-security": {accounts, nothing},
+	"email-change":     {accounts, func(*matrix, string) reply { return reply{"address": ""} }},
+	"email-verify":     {nil, func(*matrix, string) reply { return reply{"token": "made up"} }},
+	"email-digest":     {nil, func(*matrix, string) reply { return reply{"every": "daily"} }},
+	"password-forgot":  {nil, func(*matrix, string) reply { return reply{"name": "member"} }},
+	"password-reset":   {nil, func(*matrix, string) reply { return reply{"token": "made up", "password": "a long enough password"} }},
 	"account-logout":   {joined, nothing},
 	"session-list":     {joined, nothing},
 	"session-revoke":   {joined, func(*matrix, string) reply { return reply{"sessionId": "none"} }},

@@ -22,6 +22,7 @@ import (
 	"parley/internal/chat"
 	"parley/internal/config"
 	"parley/internal/db"
+	"parley/internal/jobs"
 	"parley/internal/live"
 	"parley/internal/peers"
 	"parley/internal/telemetry"
@@ -54,15 +55,17 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer, listeni
 
 // program is the server put together.
 type program struct {
-	config  config.Config
-	node    string // its name among the nodes, another one at each start
-	log     *slog.Logger
-	db      *db.DB
-	chat    *chat.Chat
-	peers   *peers.Peers // nil for one node
-	door    *live.Door
-	metrics *telemetry.Metrics
-	http    *http.Server
+	config   config.Config
+	node     string // its name among the nodes, another one at each start
+	log      *slog.Logger
+	db       *db.DB
+	chat     *chat.Chat
+	peers    *peers.Peers // nil for one node
+	door     *live.Door
+	accounts *auth.Accounts
+	jobs     *jobs.Queue
+	metrics  *telemetry.Metrics
+	http     *http.Server
 }
 
 // build is the composition root: the only place that knows all the parts.
@@ -72,10 +75,6 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 	p.db, err = db.Open(ctx, db.Options{URL: c.DatabaseURL, Dir: c.Data, MaxConns: c.DatabaseConns, Lost: p.diskLost})
 	if err != nil {
 		return nil, err
-	}
-	passwords, err := auth.NewPasswords()
-	if err != nil {
-		return nil, errors.Join(err, p.db.Close())
 	}
 	sessions := &auth.Sessions{DB: p.db, Now: time.Now, Ended: func(e chat.Ended) { p.door.Deliver(chat.Event{Ended: &e}) }}
 	if err := p.connectPeers(); err != nil {
@@ -89,7 +88,11 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 	if err != nil {
 		return nil, errors.Join(err, p.db.Close())
 	}
-	p.door.SetChat(p.chat, &auth.Accounts{Chat: p.chat, Sessions: sessions, Passwords: passwords})
+	if p.accounts, err = p.newAccounts(sessions); err != nil {
+		p.chat.Close()
+		return nil, errors.Join(err, p.db.Close())
+	}
+	p.door.SetChat(p.chat, p.accounts)
 	if err := p.door.Watch(ctx); err != nil {
 		p.chat.Close()
 		return nil, errors.Join(err, p.db.Close())
@@ -202,6 +205,9 @@ func (p *program) run(ctx context.Context, stop func(), listening func(net.Addr)
 	if err != nil {
 		return errors.Join(err, ln.Close(), p.release(context.Background()))
 	}
+	if err := p.startJobs(ln.Addr()); err != nil {
+		return errors.Join(err, ln.Close(), p.release(context.Background()))
+	}
 	served := make(chan error, 1)
 	go func() { served <- p.http.Serve(ln) }()
 	p.log.Info("parley is serving", "url", displayURL(ln.Addr()), "version", Version, "database", string(p.db.Dialect),
@@ -236,6 +242,7 @@ func (p *program) drain(ctx context.Context) error {
 	if err := p.http.Shutdown(ctx); err != nil {
 		_ = p.http.Close() // cuts what did not end in time
 	}
+	p.jobs.Close()
 	p.chat.Close()
 	p.closePeers()
 	return p.db.Close()
@@ -252,6 +259,7 @@ func (p *program) closePeers() {
 func (p *program) release(ctx context.Context) error {
 	_ = p.http.Close() // it serves nobody
 	err := p.door.Close(ctx)
+	p.jobs.Close()
 	p.chat.Close()
 	p.closePeers()
 	return errors.Join(err, p.db.Close())

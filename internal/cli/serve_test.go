@@ -27,6 +27,7 @@ type server struct {
 	addr string
 	stop func() int // as SIGTERM does, and returns the exit code
 	log  *syncBuffer
+	args []string
 }
 
 type syncBuffer struct {
@@ -52,7 +53,7 @@ func start(t *testing.T, args ...string) *server {
 	ctx, cancel := context.WithCancel(context.Background())
 	listening := make(chan net.Addr, 1)
 	code := make(chan int, 1)
-	s := &server{t: t, log: &syncBuffer{}}
+	s := &server{t: t, log: &syncBuffer{}, args: args}
 	go func() { code <- serve(ctx, args, io.Discard, s.log, func(a net.Addr) { listening <- a }) }()
 	var once sync.Once
 	result := 0

@@ -61,6 +61,9 @@ type New struct {
 // Permanent marks an error that another attempt would meet again: the job is dead at once.
 func Permanent(err error) error { return permanent{err} }
 
+// IsPermanent reports an error that another attempt would meet again.
+func IsPermanent(err error) bool { return errors.As(err, new(permanent)) }
+
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"runtime/debug"
@@ -166,7 +165,7 @@ func (l *lane) attempt(ctx context.Context, j Job) {
 	case ctx.Err() != nil: // the server stops: another node, or this one when it is back, begins at once
 		outcome = "again"
 		err = l.write(`UPDATE jobs SET claim = NULL, run_at = $3, attempts = attempts - 1 WHERE id = $1 AND claim = $2`, j.ID, j.claim, l.q.o.Now().UnixMicro())
-	case j.Attempt >= l.Attempts || errors.As(err, new(permanent)):
+	case j.Attempt >= l.Attempts || IsPermanent(err):
 		outcome = "dead"
 		l.q.o.Log.Error("job given up", "kind", j.Kind, "id", j.ID, "attempts", j.Attempt, "error", err)
 		err = l.write(`UPDATE jobs SET claim = NULL, dead_at = $3, error = $4 WHERE id = $1 AND claim = $2`, j.ID, j.claim, l.q.o.Now().UnixMicro(), shorten(err))

@@ -37,6 +37,7 @@ type Metrics struct {
 	behind      prometheus.Counter
 	batch       prometheus.Histogram
 	commitTime  prometheus.Histogram
+	jobs        *prometheus.HistogramVec
 	messagesNew prometheus.Counter
 }
 
@@ -59,10 +60,13 @@ func NewMetrics() *Metrics {
 			Help: "Operations per commit.", Buckets: prometheus.ExponentialBuckets(1, 2, 9)}),
 		commitTime: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "parley_commit_seconds",
 			Help: "Time of a commit, with its queries.", Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}),
+		jobs: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "parley_job_seconds",
+			Help: "Time of an attempt at a job, by how it ended: done, again or dead.", Buckets: prometheus.ExponentialBuckets(0.001, 3, 11)},
+			[]string{"kind", "outcome"}),
 		messagesNew: prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_messages_total", Help: "Messages committed."}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.opened, m.closed, m.refused, m.events, m.limited, m.behind, m.batch, m.commitTime, m.messagesNew)
+		m.opened, m.closed, m.refused, m.events, m.limited, m.behind, m.batch, m.commitTime, m.jobs, m.messagesNew)
 	return m
 }
 
@@ -106,4 +110,9 @@ func (m *Metrics) Message() { m.messagesNew.Inc() }
 func (m *Metrics) Committed(operations int, took time.Duration) {
 	m.batch.Observe(float64(operations))
 	m.commitTime.Observe(took.Seconds())
+}
+
+// Job observes an attempt at a job.
+func (m *Metrics) Job(kind, outcome string, took time.Duration) {
+	m.jobs.WithLabelValues(kind, outcome).Observe(took.Seconds())
 }

@@ -29,6 +29,13 @@ export interface Requests {
   'account-create': { payload: AccountCreateRequest; answer: JoinReply };
   'account-login': { payload: AccountLoginRequest; answer: JoinReply };
   'account-password': { payload: AccountPasswordRequest; answer: Done };
+  'account-confirm': { payload: AccountConfirmRequest; answer: Done };
+  'account-security': { payload: Record<string, never>; answer: SecurityReply };
+  'email-change': { payload: EmailChangeRequest; answer: Done };
+  'email-verify': { payload: TokenRequest; answer: SecurityReply };
+  'email-digest': { payload: EmailDigestRequest; answer: SecurityReply };
+  'password-forgot': { payload: PasswordForgotRequest; answer: Done };
+  'password-reset': { payload: PasswordResetRequest; answer: Done };
   'account-logout': { payload: Record<string, never>; answer: Done };
   'session-list': { payload: Record<string, never>; answer: SessionListReply };
   'session-revoke': { payload: SessionRevokeRequest; answer: Done };
@@ -195,6 +202,38 @@ export interface Done {
   success: true;
 }
 
+export interface AccountConfirmRequest {
+  password?: string;
+}
+
+export interface SecurityReply {
+  success: true;
+  email?: string;
+  digest: string;
+  mail: boolean;
+}
+
+export interface EmailChangeRequest {
+  address?: string;
+}
+
+export interface TokenRequest {
+  token?: string;
+}
+
+export interface EmailDigestRequest {
+  every?: string;
+}
+
+export interface PasswordForgotRequest {
+  name?: string;
+}
+
+export interface PasswordResetRequest {
+  token?: string;
+  password?: string;
+}
+
 export interface SessionListReply {
   success: true;
   sessions: Session[];
@@ -266,6 +305,7 @@ export interface InviteCreateRequest {
   role?: Role;
   hours?: number;
   maxUses?: number;
+  email?: string;
 }
 
 export interface InviteReply {
@@ -625,4 +665,4 @@ export interface Hit {
   roomKind: RoomKind;
 }
 
-export type ErrorCode = 'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'retry' | 'internal';
+export type ErrorCode = 'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'unconfirmed' | 'second-factor' | 'retry' | 'internal';
