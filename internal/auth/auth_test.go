@@ -1,7 +1,6 @@
 package auth_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,21 +143,20 @@ func TestUnknownNamesTakeAsLong(t *testing.T) {
 		if _, _, err := f.Create(t.Context(), auth.SignUp{Login: "ana", Password: "a long enough password"}); err != nil {
 			t.Fatal(err)
 		}
-		median := func(login string) time.Duration {
-			var took []time.Duration
-			for range 7 {
+		best := map[string]time.Duration{}
+		for range 9 { // by turns, and the quickest of each: what else the machine does only ever adds
+			for _, login := range []string{"ana", "nobody"} {
 				begun := time.Now()
 				if _, _, err := f.SignIn(t.Context(), login, "a wrong password", ""); kindOf(err) != chat.Unauthenticated {
 					t.Fatal(err)
 				}
-				took = append(took, time.Since(begun))
+				if took := time.Since(begun); best[login] == 0 || took < best[login] {
+					best[login] = took
+				}
 			}
-			slices.Sort(took)
-			return took[3]
 		}
-		known, unknown := median("ana"), median("nobody")
-		if ratio := float64(known) / float64(unknown); ratio < 0.5 || ratio > 2 {
-			t.Fatalf("%v for an account, %v for none", known, unknown)
+		if ratio := float64(best["ana"]) / float64(best["nobody"]); ratio < 0.5 || ratio > 2 {
+			t.Fatalf("%v for an account, %v for none", best["ana"], best["nobody"])
 		}
 	})
 }
