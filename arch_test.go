@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"internal/db":        {},
 	"internal/db/dbtest": {"internal/db"},
 	"internal/markdown":  {},
+	"internal/preview":   {},
 	"internal/markdown/": {"internal/markdown"},
 	"internal/chat":      {"internal/db", "internal/markdown"},
 	"internal/jobs":      {"internal/db"},
