@@ -292,6 +292,29 @@ func TestAbandonedUpgrade(t *testing.T) {
 }
 
 // What misbehaves on a WebSocket ends its own session, with a close code and a reason that say why.
+// A session may end while the WebSocket that wants to take it over is in the middle of its probe: neither waits for the other.
+func TestEndsWhileItsProbeIsRead(t *testing.T) {
+	f := newFixture(t, Options{})
+	sid := f.openPolling()
+	w := f.openWS("EIO=4&transport=websocket&sid=" + sid)
+	s := f.srv.Session(sid)
+	s.mu.Lock()
+	w.send(frame(fin|text, "2probe"))
+	time.Sleep(50 * time.Millisecond) // the reader has the probe, and waits for the mutex
+	ended := make(chan bool)
+	go func() {
+		s.endLocked(ending{byClient: true, status: closeNormal}, ReasonTransportClose, nil, true)
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		s.mu.Unlock()
+	case <-time.After(5 * time.Second):
+		t.Fatal("the end waits for the reader, which waits for the end")
+	}
+	f.expectEnd(ReasonTransportClose)
+}
+
 func TestMisbehaviour(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

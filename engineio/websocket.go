@@ -105,8 +105,15 @@ func (ws *wsLink) awaitPeer() {
 	_ = ws.conn.SetReadDeadline(time.Now().Add(lingerTimeout))
 }
 
-// abandon gives up the WebSocket of an upgrade that did not complete.
-func (ws *wsLink) abandon() { _ = ws.conn.Close() }
+// abandon gives up the WebSocket of an upgrade that did not complete. It does not wait: closing waits for the reader to let go of
+// the socket, and the reader may be waiting for the session's mutex, which the caller holds.
+func (ws *wsLink) abandon() {
+	ws.s.srv.background.Add(1)
+	go func() {
+		defer ws.s.srv.background.Done()
+		_ = ws.conn.Close()
+	}()
+}
 
 func closeFrame(status closeCode) *Message {
 	buf := make([]byte, frameHeadroom, frameHeadroom+2)
