@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -133,7 +134,7 @@ var gzipWriters = sync.Pool{New: func() any {
 // compress compresses a polling response when the client takes gzip and it is worth it.
 func (srv *Server) compress(h http.Header, r *http.Request, body []byte) []byte {
 	c := srv.opts.HTTPCompression
-	if c.Disabled || len(body) < c.threshold() || !acceptsGzip(r) {
+	if c.Disabled || len(body) < c.threshold() || !Accepts(r, "gzip") {
 		return body
 	}
 	var out bytes.Buffer
@@ -147,12 +148,30 @@ func (srv *Server) compress(h http.Header, r *http.Request, body []byte) []byte 
 	return out.Bytes()
 }
 
-func acceptsGzip(r *http.Request) bool {
-	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
-		name, q, _ := strings.Cut(part, ";")
-		if strings.TrimSpace(name) == "gzip" && !strings.Contains(q, "q=0") {
-			return true
+// Accepts reports whether a request takes responses in a content coding such as gzip (RFC 9110, section 12.5.3).
+func Accepts(r *http.Request, coding string) bool {
+	anything := false
+	for part := range strings.SplitSeq(strings.Join(r.Header["Accept-Encoding"], ","), ",") {
+		name, params, _ := strings.Cut(part, ";")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case coding:
+			return weight(params) > 0
+		case "*":
+			anything = weight(params) > 0
 		}
 	}
-	return false
+	return anything
+}
+
+// weight is the q of a list's element.
+func weight(params string) float64 {
+	q, ok := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=")
+	if !ok {
+		return 1
+	}
+	w, err := strconv.ParseFloat(q, 64)
+	if err != nil {
+		return 0
+	}
+	return w
 }

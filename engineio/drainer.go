@@ -20,13 +20,16 @@ func (s *Session) fallBehind(ws *wsLink, rest []byte) {
 
 func (s *Session) drain(ws *wsLink, chunk []byte) {
 	defer s.srv.background.Done()
-	counted := len(chunk) // what of s.bytes the chunk in hand accounts for
+	messages, counted := 0, len(chunk) // what of s.bytes the chunk in hand accounts for
 	for {
 		if len(chunk) > 0 {
 			_ = ws.conn.SetWriteDeadline(time.Now().Add(s.srv.opts.WriteTimeout))
 			if _, err := ws.conn.Write(chunk); err != nil {
 				ws.broken(s, err)
 				return
+			}
+			if t := s.srv.opts.Trace; t.Flushed != nil {
+				t.Flushed(messages, len(chunk))
 			}
 		}
 		s.mu.Lock()
@@ -44,14 +47,13 @@ func (s *Session) drain(ws *wsLink, chunk []byte) {
 			s.mu.Unlock()
 			return
 		}
-		chunk, counted = s.nextChunk(ws)
+		chunk, messages, counted = s.nextChunk(ws)
 		s.mu.Unlock()
 	}
 }
 
 // nextChunk takes the head of the queue for a blocking write. What it takes stays in s.bytes until it is written.
-func (s *Session) nextChunk(ws *wsLink) (chunk []byte, counted int) {
-	n := 0
+func (s *Session) nextChunk(ws *wsLink) (chunk []byte, n, counted int) {
 	for _, m := range s.queue {
 		if n > 0 && len(chunk)+m.Len() > scratchSize/4 {
 			break
@@ -67,5 +69,5 @@ func (s *Session) nextChunk(ws *wsLink) (chunk []byte, counted int) {
 	}
 	s.take(n)
 	s.bytes += counted
-	return chunk, counted
+	return chunk, n, counted
 }

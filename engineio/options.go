@@ -33,7 +33,8 @@ type Options struct {
 	AllowRequest func(*http.Request) *Refusal
 	// CORS answers cross-origin requests; nil sends no CORS headers.
 	CORS *CORS
-	// Cookie, when set, is sent with the handshake, its value being the session id (for sticky load balancers).
+	// Cookie, when set, is sent with the handshake, its value being the session id: for sticky load balancers. [StickyCookie]
+	// is the usual one.
 	Cookie *http.Cookie
 	// InitialPacket, when set, is sent to every new session right after the handshake.
 	InitialPacket *Message
@@ -87,12 +88,19 @@ type Trace struct {
 	Upgraded func(s *Session)
 	// Refused is called for every request turned away.
 	Refused func(r *http.Request, why *Refusal)
-	// Flushed is called after each write of a flusher: messages and bytes in it.
+	// Flushed is called after each write to a client, by whatever transport: the messages and bytes in it.
 	Flushed func(messages, bytes int)
+	// Received is called for each message of a client, before its handler: its size in bytes, without framing.
+	Received func(s *Session, bytes int)
 	// FellBehind is called when a connection's socket buffer is full.
 	FellBehind func(s *Session)
 	// Panicked is called when a Handler panicked; the session is closed.
 	Panicked func(s *Session, value any, stack []byte)
+}
+
+// StickyCookie is the cookie that Node's engine.io sends by default when told to send one.
+func StickyCookie() *http.Cookie {
+	return &http.Cookie{Name: "io", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
 func orDefault[T comparable](v *T, def T) {

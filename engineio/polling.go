@@ -164,6 +164,9 @@ func (s *Session) writePayload(w http.ResponseWriter, r *http.Request, msgs []*M
 	s.srv.headers(h, r, false)
 	body = s.srv.compress(h, r, body)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if t := s.srv.opts.Trace; t.Flushed != nil {
+		t.Flushed(len(msgs), len(body))
+	}
 	_, _ = w.Write(body) // a client that is gone will miss its heartbeat
 }
 

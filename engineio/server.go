@@ -115,7 +115,7 @@ func (srv *Server) Close(ctx context.Context) error {
 
 // ServeHTTP implements http.Handler.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if c := srv.opts.CORS; c != nil && c.apply(w, r) {
+	if srv.crossOrigin(w, r) {
 		return
 	}
 	q := r.URL.Query()

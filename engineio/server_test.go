@@ -547,22 +547,6 @@ func TestPerMessageDeflate(t *testing.T) {
 	}
 }
 
-func TestCORS(t *testing.T) {
-	f := newFixture(t, Options{CORS: &CORS{AllowOrigin: func(o string) bool { return o == "https://a.test" }, Credentials: true}})
-	for origin, allowed := range map[string]string{"https://a.test": "https://a.test", "https://b.test": ""} {
-		req, _ := http.NewRequestWithContext(t.Context(), http.MethodOptions, f.url+"/?"+polling, nil)
-		req.Header.Set("Origin", origin)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = res.Body.Close()
-		if got := res.Header.Get("Access-Control-Allow-Origin"); got != allowed || res.StatusCode != http.StatusNoContent {
-			t.Errorf("%s: %d %q", origin, res.StatusCode, got)
-		}
-	}
-}
-
 // A message to many costs no allocation per receiver.
 func TestSendingAllocatesNothing(t *testing.T) {
 	f := newFixture(t, Options{PingInterval: time.Hour})

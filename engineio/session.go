@@ -282,6 +282,9 @@ func (s *Session) deliver(isBinary bool, data []byte) {
 			s.CloseWith(ReasonHandlerPanic)
 		}
 	}()
+	if t := s.srv.opts.Trace; t.Received != nil {
+		t.Received(s, len(data))
+	}
 	s.handler.OnMessage(s, isBinary, data)
 }
 

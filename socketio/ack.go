@@ -1,7 +1,6 @@
 package socketio
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -70,53 +69,6 @@ func (s *Socket) failAcks() {
 			p.timer.Stop()
 		}
 		p.fn(nil, nil, ErrDisconnected)
-	}
-}
-
-// EmitAck emits an event and calls fn with the client's acknowledgement, or with ErrAckTimeout or ErrDisconnected. A timeout of
-// 0 waits as long as the socket is connected.
-func (s *Socket) EmitAck(timeout time.Duration, fn func(*Reply, error), event string, args ...any) error {
-	p, err := eventPacket(event, args)
-	if err != nil {
-		return err
-	}
-	p.HasID, p.ID = true, s.ns.ids.Add(1)-1
-	err = s.expectAck(p.ID, func(data []byte, attachments [][]byte, err error) {
-		if err != nil {
-			fn(nil, err)
-			return
-		}
-		fn(newReply(data, attachments))
-	}, timeout)
-	if err != nil {
-		return err
-	}
-	s.sendPacket(p)
-	return nil
-}
-
-// EmitWithAck emits an event and waits for the acknowledgement. It must not be called from a handler of the same client: the
-// acknowledgement would wait for the handler to return.
-func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) (*Reply, error) {
-	type result struct {
-		reply *Reply
-		err   error
-	}
-	done := make(chan result, 1)
-	err := s.EmitAck(0, func(r *Reply, err error) {
-		if r != nil {
-			r.keep()
-		}
-		done <- result{r, err}
-	}, event, args...)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case r := <-done:
-		return r.reply, r.err
-	case <-ctx.Done():
-		return nil, errors.Join(ErrAckTimeout, ctx.Err())
 	}
 }
 

@@ -20,14 +20,6 @@ type Flags struct {
 	Timeout    time.Duration // how long to wait for acknowledgements; 0 means no limit but the context's
 }
 
-// RemoteSocket describes a socket that may be on another node.
-type RemoteSocket struct {
-	ID        string
-	Handshake HandshakeInfo
-	Rooms     []string
-	Data      any // what the node had set with SetData, as decoded from the wire when it is remote
-}
-
 // AckReply is one receiver's acknowledgement of a broadcast: a JSON array, and the attachments its placeholders refer to.
 type AckReply struct {
 	Data        []byte

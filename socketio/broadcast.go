@@ -14,6 +14,57 @@ type Broadcast struct {
 	flags  Flags
 }
 
+// All selects every socket of the namespace.
+func (ns *Namespace) All() Broadcast { return Broadcast{ns: ns} }
+
+// To selects the sockets in rooms.
+func (ns *Namespace) To(rooms ...string) Broadcast { return ns.All().To(rooms...) }
+
+// In is To.
+func (ns *Namespace) In(rooms ...string) Broadcast { return ns.To(rooms...) }
+
+// Except selects the sockets in none of rooms.
+func (ns *Namespace) Except(rooms ...string) Broadcast { return ns.All().Except(rooms...) }
+
+// Volatile selects every socket that can take an event now.
+func (ns *Namespace) Volatile() Broadcast { return ns.All().Volatile() }
+
+// Local selects every socket of this node.
+func (ns *Namespace) Local() Broadcast { return ns.All().Local() }
+
+// Compress is All().Compress.
+func (ns *Namespace) Compress(yes bool) Broadcast { return ns.All().Compress(yes) }
+
+// Timeout is All().Timeout.
+func (ns *Namespace) Timeout(d time.Duration) Broadcast { return ns.All().Timeout(d) }
+
+// Emit sends an event to every socket of the namespace.
+func (ns *Namespace) Emit(event string, args ...any) error { return ns.All().Emit(event, args...) }
+
+// Send emits the event "message" to every socket of the namespace.
+func (ns *Namespace) Send(args ...any) error { return ns.All().Send(args...) }
+
+// EmitWithAck is All().EmitWithAck.
+func (ns *Namespace) EmitWithAck(ctx context.Context, event string, args ...any) ([]*Reply, error) {
+	return ns.All().EmitWithAck(ctx, event, args...)
+}
+
+// FetchSockets describes every socket of the namespace, on all nodes.
+func (ns *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
+	return ns.All().FetchSockets(ctx)
+}
+
+// SocketsJoin makes every socket of the namespace join rooms.
+func (ns *Namespace) SocketsJoin(rooms ...string) error { return ns.All().SocketsJoin(rooms...) }
+
+// SocketsLeave makes every socket of the namespace leave rooms.
+func (ns *Namespace) SocketsLeave(rooms ...string) error { return ns.All().SocketsLeave(rooms...) }
+
+// DisconnectSockets disconnects every socket of the namespace; closeConn also ends their connections.
+func (ns *Namespace) DisconnectSockets(closeConn bool) error {
+	return ns.All().DisconnectSockets(closeConn)
+}
+
 // To adds rooms: a socket is reached if it is in any of them, once.
 func (b Broadcast) To(rooms ...string) Broadcast {
 	b.target.Rooms = append(slices.Clip(b.target.Rooms), rooms...)
@@ -63,6 +114,9 @@ func (b Broadcast) Emit(event string, args ...any) error {
 	return b.ns.adapter.Broadcast(p, b.target, b.flags)
 }
 
+// Send emits the event "message".
+func (b Broadcast) Send(args ...any) error { return b.Emit("message", args...) }
+
 // EmitWithAck sends an event and waits until every receiver has acknowledged it, the timeout has passed (10 s unless set), or ctx
 // is done. On error it returns the acknowledgements that came: ErrAckTimeout when some did not, a [*PartialError] when a node did
 // not tell how many there are.
@@ -88,7 +142,11 @@ func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) (
 
 // FetchSockets describes the matching sockets. On error it returns those it knows of.
 func (b Broadcast) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
-	return b.ns.adapter.FetchSockets(ctx, b.target, b.flags)
+	found, err := b.ns.adapter.FetchSockets(ctx, b.target, b.flags)
+	for i := range found {
+		found[i].ns = b.ns
+	}
+	return found, err
 }
 
 // SocketsJoin makes the matching sockets join rooms.

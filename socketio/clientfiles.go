@@ -3,14 +3,18 @@ package socketio
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"crypto/sha256"
 	"encoding/base64"
 	"io"
 	"io/fs"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
+
+	"parley/engineio"
 )
 
 // clientFiles serves the client library, compressed once and revalidated by ETag.
@@ -22,8 +26,14 @@ type clientFiles struct {
 }
 
 type clientFile struct {
-	plain, gzipped []byte
-	etag           string
+	plain   []byte
+	encoded []encodedFile // the best first
+	etag    string
+}
+
+type encodedFile struct {
+	coding string // as in Content-Encoding
+	body   []byte
 }
 
 func newClientFiles(files fs.FS) *clientFiles {
@@ -32,7 +42,7 @@ func newClientFiles(files fs.FS) *clientFiles {
 
 // serve answers for a file of the client library, and reports whether there is one of that name.
 func (c *clientFiles) serve(w http.ResponseWriter, r *http.Request, name string) bool {
-	if path.Base(name) != name || !strings.HasPrefix(name, "socket.io") || r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if path.Base(name) != name || !strings.HasPrefix(name, "socket.io.") || strings.HasSuffix(name, ".br") || r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
 	f := c.load(name)
@@ -50,10 +60,14 @@ func (c *clientFiles) serve(w http.ResponseWriter, r *http.Request, name string)
 	}
 	h.Set("Content-Type", contentType(name))
 	body := f.plain
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		h.Set("Content-Encoding", "gzip")
-		body = f.gzipped
+	for _, e := range f.encoded {
+		if engineio.Accepts(r, e.coding) {
+			h.Set("Content-Encoding", e.coding)
+			body = e.body
+			break
+		}
 	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = io.Copy(w, bytes.NewReader(body)) // a client that hangs up is its own affair
 	return true
 }
@@ -69,13 +83,29 @@ func (c *clientFiles) load(name string) *clientFile {
 		return nil
 	}
 	sum := sha256.Sum256(plain)
-	var out bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression) // the level is valid
-	_, _ = z.Write(plain)                                   // a bytes.Buffer does not fail
-	_ = z.Close()
-	f := &clientFile{plain: plain, gzipped: out.Bytes(), etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+	f := &clientFile{plain: plain, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+	if brotli, err := fs.ReadFile(c.fs, name+".br"); err == nil { // the standard library cannot make these
+		f.encoded = append(f.encoded, encodedFile{"br", brotli})
+	}
+	f.encoded = append(f.encoded,
+		compressedWith("gzip", plain, func(w io.Writer) io.WriteCloser {
+			z, _ := gzip.NewWriterLevel(w, gzip.BestCompression) // the level is valid
+			return z
+		}),
+		compressedWith("deflate", plain, func(w io.Writer) io.WriteCloser {
+			z, _ := zlib.NewWriterLevel(w, zlib.BestCompression)
+			return z
+		}))
 	c.loaded[name] = f
 	return f
+}
+
+func compressedWith(coding string, plain []byte, writer func(io.Writer) io.WriteCloser) encodedFile {
+	var out bytes.Buffer
+	z := writer(&out)
+	_, _ = z.Write(plain) // a bytes.Buffer does not fail
+	_ = z.Close()
+	return encodedFile{coding, out.Bytes()}
 }
 
 func contentType(name string) string {

@@ -15,6 +15,33 @@
 //	})
 //	http.Handle("/socket.io/", io)
 //
+// # Coming from Node
+//
+// What the two libraries have in common has the same name, as Go spells it. What differs:
+//
+//	io.on("connection", fn)                  io.OnConnection(fn)
+//	socket.on("x", (a, b, ack) => …)         s.On("x", func(s, e) { e.Bind(&a, &b); e.Ack(…) }), or io.On for all sockets at once
+//	socket.off("x", fn), once                off := s.On("x", fn); off() removes it; s.Once
+//	io.of(/^\/team-\d+$/), io.of(fn)         io.Match(MatchRegexp(re)), io.Match(fn)
+//	io.emit, io.to(…).emit, socket.emit      the same; so are except, volatile, local, compress, timeout
+//	await socket.emitWithAck(…)              s.EmitWithAck(ctx, …); from a handler s.EmitAck, which does not wait
+//	socket.data.x = 1                        s.SetData(v), s.Data()
+//	next(new Error("no"))                    return an error, or a *ConnectError with data
+//	io.fetchSockets()                        io.FetchSockets(ctx), whose RemoteSockets can be acted upon
+//	io.serverSideEmit; io.on("x")            io.ServerSideEmit; io.OnServerSide("x", …)
+//	nsp.adapter.on("join-room")              Options.RoomHooks, ns.OnRooms
+//	io.on("new_namespace")                   io.OnNewNamespace
+//	engine.on("connection_error"), headers   Options.Engine.Trace.Refused, Options.Engine.OnHeaders
+//	engine.use(fn)                           wrap the Server, which is an http.Handler
+//	maxHttpBufferSize                        Options.Engine.MaxPayload
+//	allowUpgrades, cookie: true              Options.Engine.DisallowUpgrades, .Cookie: engineio.StickyCookie()
+//	serveClient                              Options.ClientFiles
+//	connectionStateRecovery                  Options.Recovery
+//	skipMiddlewares                          Recovery.RunMiddlewares, the other way round
+//
+// Not needed here: destroyUpgrade and its timeout (net/http answers what no handler takes), addTrailingSlash (both are answered),
+// wsEngine.
+//
 // # Concurrency
 //
 // Everything exported may be used from any goroutine. For one client, middlewares and handlers run one at a time, in the order

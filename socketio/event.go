@@ -103,22 +103,3 @@ func (r *Reply) Raw(i int) []byte {
 func (r *Reply) Bind(dst ...any) error {
 	return (&Event{args: r.args, attachments: r.attachments}).Bind(dst...)
 }
-
-// Typed adapts a function of one decoded argument: what it returns is the acknowledgement, and an error, also one of decoding,
-// acknowledges {"error": "..."}.
-func Typed[T any](fn func(s *Socket, in T) (any, error)) Handler {
-	return func(s *Socket, e *Event) {
-		var in T
-		err := e.Bind(&in)
-		var out any
-		if err == nil {
-			out, err = fn(s, in)
-		}
-		if err != nil {
-			out = map[string]string{"error": err.Error()}
-		}
-		if err := e.Ack(out); err != nil {
-			s.ns.server.trace.failed(s, err)
-		}
-	}
-}

@@ -3,8 +3,10 @@ package socketio_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"time"
 
@@ -65,4 +67,68 @@ func ExampleNamespace_Use() {
 	_, err := client.Dial(ctx, web.URL, client.Options{Namespace: "/staff"})
 	fmt.Println(err)
 	// Output: client: refused: not authorized
+}
+
+// Events with a type on both ends: what is sent and what is taken is known to the compiler, and a handler's context ends with the
+// connection.
+func ExampleEventName() {
+	type order struct{ Dish string }
+	type ready struct{ Table int }
+	const ordered, served = socketio.EventName[order]("ordered"), socketio.EventName[ready]("served")
+
+	io := socketio.NewServer(socketio.Options{})
+	ordered.Handle(io.Namespace, func(ctx context.Context, s *socketio.Socket, in order) (any, error) {
+		if in.Dish == "" {
+			return nil, errors.New("what would you like?")
+		}
+		return "one " + in.Dish, served.Emit(s, ready{Table: 4})
+	})
+	web := httptest.NewServer(io)
+	defer web.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	defer func() { _ = io.Close(ctx) }()
+
+	guest, err := client.Dial(ctx, web.URL, client.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer guest.Close()
+	table := make(chan string, 1)
+	guest.On("served", func(args []json.RawMessage) { table <- string(args[0]) })
+	for _, dish := range []string{"", "soup"} {
+		answer, err := guest.EmitWithAck(ctx, "ordered", order{dish})
+		fmt.Println(string(answer[0]), err)
+	}
+	fmt.Println(<-table)
+	// Output:
+	// {"error":"what would you like?"} <nil>
+	// "one soup" <nil>
+	// {"Table":4}
+}
+
+// Namespaces that come into being when somebody asks for them.
+func ExampleServer_Match() {
+	io := socketio.NewServer(socketio.Options{CleanupEmptyChildNamespaces: true})
+	teams := io.Match(socketio.MatchRegexp(regexp.MustCompile(`^/team-\d+$`)))
+	teams.OnConnection(func(s *socketio.Socket) { _ = s.Emit("welcome", s.Namespace().Name()) })
+	web := httptest.NewServer(io)
+	defer web.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	defer func() { _ = io.Close(ctx) }()
+
+	_, err := client.Dial(ctx, web.URL, client.Options{Namespace: "/staff"})
+	fmt.Println(err)
+	member, err := client.Dial(ctx, web.URL, client.Options{Namespace: "/team-7"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer member.Close()
+	fmt.Println(len(io.Namespaces()), io.Of("/team-7").Len())
+	// Output:
+	// client: refused: Invalid namespace
+	// 2 1
 }

@@ -107,13 +107,16 @@ func (a *MemoryAdapter) Add(s *Socket, rooms ...string) {
 		}
 	}
 	a.mu.Unlock()
-	h := &a.ns.hooks
 	for _, name := range created {
 		call1(a.onRoom, name)
-		call1(h.CreateRoom, name)
 	}
-	for _, name := range joined {
-		call2(h.JoinRoom, name, s.id)
+	for _, h := range a.ns.roomHooks() {
+		for _, name := range created {
+			call1(h.CreateRoom, name)
+		}
+		for _, name := range joined {
+			call2(h.JoinRoom, name, s.id)
+		}
 	}
 }
 
@@ -142,13 +145,16 @@ func (a *MemoryAdapter) dropIfEmpty(r *room) bool {
 }
 
 func (a *MemoryAdapter) tellLeft(s *Socket, name string, left, empty bool) {
-	h := &a.ns.hooks
-	if left {
-		call2(h.LeaveRoom, name, s.id)
-	}
 	if empty {
 		call1(a.onRoom, name)
-		call1(h.DeleteRoom, name)
+	}
+	for _, h := range a.ns.roomHooks() {
+		if left {
+			call2(h.LeaveRoom, name, s.id)
+		}
+		if empty {
+			call1(h.DeleteRoom, name)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ type Namespace struct {
 	name    string
 	server  *Server
 	adapter Adapter
-	hooks   RoomHooks
+	hooks   atomic.Pointer[[]RoomHooks]
 	parent  *parentNamespace // of a dynamic namespace
 	ids     atomic.Uint64    // of acknowledgements
 
@@ -47,7 +47,8 @@ type eventHandlers struct {
 }
 
 func newNamespace(srv *Server, name string, base *namespaceHandlers) (*Namespace, error) {
-	ns := &Namespace{name: name, server: srv, sockets: map[string]*Socket{}, private: map[string]*Socket{}, hooks: srv.opts.RoomHooks}
+	ns := &Namespace{name: name, server: srv, sockets: map[string]*Socket{}, private: map[string]*Socket{}}
+	ns.OnRooms(srv.opts.RoomHooks)
 	ns.events.Store(base.clone())
 	var err error
 	ns.adapter, err = srv.opts.Adapter(ns)
@@ -101,6 +102,25 @@ func (ns *Namespace) OnDisconnect(fn func(s *Socket, reason string)) {
 	ns.edit(func(h *namespaceHandlers) { h.disconnect = append(h.disconnect, fn) })
 }
 
+// OnRooms registers hooks for the rooms of this namespace on this node.
+func (ns *Namespace) OnRooms(h RoomHooks) {
+	ns.mu.Lock()
+	defer ns.mu.Unlock()
+	var list []RoomHooks
+	if old := ns.hooks.Load(); old != nil {
+		list = slices.Clone(*old)
+	}
+	list = append(list, h)
+	ns.hooks.Store(&list)
+}
+
+func (ns *Namespace) roomHooks() []RoomHooks {
+	if list := ns.hooks.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
 // On registers a handler for an event of all sockets. Unlike Socket.On it costs no memory per socket.
 func (ns *Namespace) On(event string, fn Handler) {
 	ns.edit(func(h *namespaceHandlers) { h.events[event] = eventHandlers{event, append(h.events[event].list, fn)} })
@@ -116,26 +136,6 @@ func (ns *Namespace) OnServerSide(event string, fn func(args [][]byte, ack func(
 }
 
 func (ns *Namespace) eventHandlers(name string) []Handler { return ns.events.Load().events[name].list }
-
-// All selects every socket of the namespace.
-func (ns *Namespace) All() Broadcast { return Broadcast{ns: ns} }
-
-// To selects the sockets in rooms.
-func (ns *Namespace) To(rooms ...string) Broadcast { return ns.All().To(rooms...) }
-
-// In is To.
-func (ns *Namespace) In(rooms ...string) Broadcast { return ns.To(rooms...) }
-
-// Except selects the sockets in none of rooms.
-func (ns *Namespace) Except(rooms ...string) Broadcast { return ns.All().Except(rooms...) }
-
-// Emit sends an event to every socket of the namespace.
-func (ns *Namespace) Emit(event string, args ...any) error { return ns.All().Emit(event, args...) }
-
-// FetchSockets describes every socket of the namespace, on all nodes.
-func (ns *Namespace) FetchSockets(ctx context.Context) ([]RemoteSocket, error) {
-	return ns.All().FetchSockets(ctx)
-}
 
 // ServerSideEmit sends an event to the other nodes.
 func (ns *Namespace) ServerSideEmit(event string, args ...any) error {

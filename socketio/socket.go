@@ -28,7 +28,7 @@ type Socket struct {
 	recovered bool
 	rooms     []*room // guarded by the adapter
 
-	outgoing atomic.Pointer[[]func(string, []byte)]
+	outgoing atomic.Pointer[[]*outgoingListener]
 
 	mu       sync.Mutex
 	data     any
@@ -37,16 +37,6 @@ type Socket struct {
 	handlers *socketHandlers
 	ctx      context.Context
 	cancel   context.CancelFunc
-}
-
-// socketHandlers are what was registered on this socket alone; most sockets have none, their namespace's serving for all.
-type socketHandlers struct {
-	events        map[string][]Handler
-	any           []Handler
-	uses          []func(e *Event, next func(error))
-	disconnect    []func(s *Socket, reason string)
-	disconnecting []func(s *Socket, reason string)
-	errors        []func(s *Socket, err error)
 }
 
 // ID is the socket's id: 20 characters, unguessable, also the name of a room that only it is in.
@@ -115,36 +105,14 @@ func (s *Socket) Leave(room string) { s.ns.adapter.Del(s, room) }
 // Rooms are the rooms the socket is in, its own included.
 func (s *Socket) Rooms() []string { return s.ns.adapter.SocketRooms(s.id) }
 
-// Emit sends an event to this client. The error tells of arguments that cannot be encoded.
-func (s *Socket) Emit(event string, args ...any) error {
-	p, err := eventPacket(event, args)
-	if err != nil {
-		return err
-	}
-	if s.ns.server.opts.Recovery != nil {
-		// Through the adapter, which keeps the packet for a recovery.
-		p.Namespace = s.ns.name
-		return s.ns.adapter.Broadcast(p, Target{Rooms: []string{s.id}}, Flags{})
-	}
-	s.sendPacket(p)
-	return nil
-}
-
-// EmitVolatile sends an event only if the client can take it now.
-func (s *Socket) EmitVolatile(event string, args ...any) error {
-	p, err := eventPacket(event, args)
-	if err == nil {
-		p.Namespace = s.ns.name
-		s.push(s.ns.server.opts.Parser.Encode(p), p, true)
-	}
-	return err
-}
-
 // Broadcast selects everyone in the namespace but this socket.
 func (s *Socket) Broadcast() Broadcast { return Broadcast{ns: s.ns}.Except(s.id) }
 
 // To selects everyone in rooms but this socket.
 func (s *Socket) To(rooms ...string) Broadcast { return s.Broadcast().To(rooms...) }
+
+// Local selects everyone in the namespace but this socket, on this node.
+func (s *Socket) Local() Broadcast { return s.Broadcast().Local() }
 
 // In is To.
 func (s *Socket) In(rooms ...string) Broadcast { return s.To(rooms...) }
@@ -179,117 +147,6 @@ func (s *Socket) Disconnect(closeConn bool) {
 		s.sendPacket(&Packet{Type: PacketDisconnect})
 		s.closed(ReasonServerDisconnect, nil)
 	}
-}
-
-// On registers a handler for an event of this socket. Handlers of the namespace run first.
-func (s *Socket) On(event string, h Handler) {
-	s.register(func(hs *socketHandlers) {
-		if hs.events == nil {
-			hs.events = map[string][]Handler{}
-		}
-		hs.events[event] = append(hs.events[event], h)
-	})
-}
-
-// Off removes this socket's own handlers of an event.
-func (s *Socket) Off(event string) {
-	s.register(func(hs *socketHandlers) { delete(hs.events, event) })
-}
-
-// OnAny registers a handler for every event, called before the event's own.
-func (s *Socket) OnAny(h Handler) {
-	s.register(func(hs *socketHandlers) { hs.any = append(hs.any, h) })
-}
-
-// PrependAny is OnAny, before those already registered.
-func (s *Socket) PrependAny(h Handler) {
-	s.register(func(hs *socketHandlers) { hs.any = slices.Insert(hs.any, 0, h) })
-}
-
-// OffAny removes the handlers of OnAny.
-func (s *Socket) OffAny() { s.register(func(hs *socketHandlers) { hs.any = nil }) }
-
-// Use registers a middleware that sees every event of this socket before its handlers: it calls next, with an error to refuse
-// the event, or not at all to swallow it.
-func (s *Socket) Use(fn func(e *Event, next func(error))) {
-	s.register(func(hs *socketHandlers) { hs.uses = append(hs.uses, fn) })
-}
-
-// OnDisconnect registers a handler for the socket's end, when it has left its rooms.
-func (s *Socket) OnDisconnect(fn func(s *Socket, reason string)) {
-	s.register(func(hs *socketHandlers) { hs.disconnect = append(hs.disconnect, fn) })
-}
-
-// OnDisconnecting registers a handler for the socket's end, when it is still in its rooms.
-func (s *Socket) OnDisconnecting(fn func(s *Socket, reason string)) {
-	s.register(func(hs *socketHandlers) { hs.disconnecting = append(hs.disconnecting, fn) })
-}
-
-// OnError registers a handler for errors that middlewares of Use gave.
-func (s *Socket) OnError(fn func(s *Socket, err error)) {
-	s.register(func(hs *socketHandlers) { hs.errors = append(hs.errors, fn) })
-}
-
-// OnAnyOutgoing registers fn for every event sent to this client: its name and its arguments as a JSON array, name first.
-func (s *Socket) OnAnyOutgoing(fn func(event string, data []byte)) {
-	s.editOutgoing(func(l []func(string, []byte)) []func(string, []byte) { return append(l, fn) })
-}
-
-// PrependAnyOutgoing is OnAnyOutgoing, before those already registered.
-func (s *Socket) PrependAnyOutgoing(fn func(event string, data []byte)) {
-	s.editOutgoing(func(l []func(string, []byte)) []func(string, []byte) { return slices.Insert(l, 0, fn) })
-}
-
-// OffAnyOutgoing removes the functions of OnAnyOutgoing.
-func (s *Socket) OffAnyOutgoing() { s.outgoing.Store(nil) }
-
-func (s *Socket) editOutgoing(edit func([]func(string, []byte)) []func(string, []byte)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []func(string, []byte)
-	if old := s.outgoing.Load(); old != nil {
-		list = slices.Clone(*old)
-	}
-	list = edit(list)
-	s.outgoing.Store(&list)
-}
-
-func (s *Socket) tellOutgoing(p *Packet) {
-	list := s.outgoing.Load()
-	if list == nil || p.Type != PacketEvent {
-		return
-	}
-	var elements [][]byte
-	elements, err := splitArray(elements, p.Data)
-	if err != nil || len(elements) == 0 {
-		return
-	}
-	name, _ := eventName(elements[0], nil) // we encoded it
-	for _, fn := range *list {
-		fn(name, p.Data)
-	}
-}
-
-func (s *Socket) register(edit func(*socketHandlers)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next := &socketHandlers{}
-	if s.handlers != nil { // copied, because a dispatch may be reading the old one
-		*next = *s.handlers
-		next.events = make(map[string][]Handler, len(s.handlers.events))
-		for k, v := range s.handlers.events {
-			next.events[k] = slices.Clip(v)
-		}
-		next.any, next.uses = slices.Clip(next.any), slices.Clip(next.uses)
-	}
-	edit(next)
-	s.handlers = next
-}
-
-func (s *Socket) ownHandlers() *socketHandlers {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.handlers
 }
 
 // receive handles a packet for this socket.
@@ -356,8 +213,8 @@ func (s *Socket) runUses(own *socketHandlers, e *Event, i int) {
 func (s *Socket) dispatch(own *socketHandlers, e *Event) {
 	handled := false
 	if own != nil {
-		for _, h := range own.any {
-			h(s, e)
+		for _, l := range own.any {
+			l.fn(s, e)
 		}
 	}
 	for _, h := range s.ns.eventHandlers(e.Name) {
@@ -365,9 +222,12 @@ func (s *Socket) dispatch(own *socketHandlers, e *Event) {
 		h(s, e)
 	}
 	if own != nil {
-		for _, h := range own.events[e.Name] {
+		for _, l := range own.events[e.Name] {
 			handled = true
-			h(s, e)
+			if l.once {
+				s.off(e.Name, l)
+			}
+			l.fn(s, e)
 		}
 	}
 	if !handled {
