@@ -371,13 +371,24 @@ func (srv *Server) upgradeWebSocket(w http.ResponseWriter, r *http.Request, s *S
 	go ws.readLoop(early)
 }
 
-// start sends the handshake's response and accounts for the reader that will follow.
+// start sends the handshake's response and accounts for the reader that will follow: before Close begins to wait for them, or not at
+// all.
 func (srv *Server) start(ws *wsLink, response []byte) bool {
-	if _, err := writeWithin(ws.conn, response, srv.opts.WriteTimeout); err != nil {
+	srv.mu.RLock()
+	closed := srv.closed
+	if !closed {
+		srv.readers.Add(1)
+	}
+	srv.mu.RUnlock()
+	if closed {
 		_ = ws.conn.Close()
 		return false
 	}
-	srv.readers.Add(1)
+	if _, err := writeWithin(ws.conn, response, srv.opts.WriteTimeout); err != nil {
+		srv.readers.Done()
+		_ = ws.conn.Close()
+		return false
+	}
 	return true
 }
 
