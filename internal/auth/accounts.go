@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/go-webauthn/webauthn/webauthn"
+
 	"parley/internal/chat"
 	"parley/internal/db"
 	"parley/internal/jobs"
@@ -19,11 +21,15 @@ type Accounts struct {
 	Jobs      *jobs.Queue
 	Mail      bool // whether there is somebody who does the jobs that send letters
 	Sealer    *Sealer
+
+	origin   string
+	webauthn *webauthn.WebAuthn
 }
 
 // Limits bound what can be tried at an account, on all nodes together.
 type Limits struct {
 	Letters Allowance // that anybody can have sent to one address
+	Codes   Allowance // of an authenticator that can be tried at one account
 }
 
 func (s *Accounts) db() *db.DB { return s.Sessions.DB }
@@ -65,8 +71,8 @@ func (s *Accounts) Create(ctx context.Context, in SignUp) (chat.Actor, string, e
 	return a, token, err
 }
 
-// SignIn starts a session for who knows the password of an account.
-func (s *Accounts) SignIn(ctx context.Context, login, password, device string) (chat.Actor, string, error) {
+// SignIn starts a session for who knows the password of an account, and has its second factor where one is asked for.
+func (s *Accounts) SignIn(ctx context.Context, login string, p Proof, device string) (chat.Actor, string, error) {
 	u, hash, err := s.Chat.Credentials(ctx, login)
 	if err != nil && chat.AsError(err).Kind != chat.NotFound {
 		return chat.Actor{}, "", err
@@ -74,12 +80,28 @@ func (s *Accounts) SignIn(ctx context.Context, login, password, device string) (
 	if u.Deactivated {
 		hash = ""
 	}
-	ok, err := s.Passwords.Matches(ctx, password, hash)
+	ok, err := s.Passwords.Matches(ctx, p.Password, hash)
 	if err != nil {
 		return chat.Actor{}, "", err
 	}
 	if !ok {
 		return chat.Actor{}, "", errWrong()
+	}
+	if err := s.checkSecond(ctx, u.ID, p); err != nil {
+		return chat.Actor{}, "", err
+	}
+	return s.start(ctx, u, device)
+}
+
+// SignInByPasskey starts a session for who has a passkey of an account.
+func (s *Accounts) SignInByPasskey(ctx context.Context, c *Challenge, response []byte, device string) (chat.Actor, string, error) {
+	userID, err := s.passkeyOwner(ctx, c, response)
+	if err != nil {
+		return chat.Actor{}, "", err
+	}
+	u, err := s.Chat.User(ctx, userID)
+	if err != nil {
+		return chat.Actor{}, "", err
 	}
 	return s.start(ctx, u, device)
 }
@@ -95,11 +117,7 @@ func (s *Accounts) ChangePassword(ctx context.Context, a chat.Actor, old, passwo
 	if err != nil {
 		return err
 	}
-	_, hash, err := s.Chat.Credentials(ctx, u.Login)
-	if err != nil {
-		return err
-	}
-	ok, err := s.Passwords.Matches(ctx, old, hash)
+	ok, err := s.passwordOf(ctx, u, old)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"parley/internal/chat"
 	"parley/internal/db"
 	"parley/internal/db/dbtest"
+	"parley/internal/jobs"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -37,7 +38,18 @@ func eachDB(t *testing.T, run func(t *testing.T, f *fixture)) {
 			t.Fatal(err)
 		}
 		sessions := &auth.Sessions{DB: d, Now: func() time.Time { return f.now }, Ended: func(e chat.Ended) { f.ended = append(f.ended, e) }}
-		f.Accounts = &auth.Accounts{Chat: c, Sessions: sessions, Passwords: passwords}
+		now := func() time.Time { return f.now }
+		sealer, err := auth.NewSealer([]byte("a key of the tests, 32 bytes long"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Accounts = &auth.Accounts{
+			Chat: c, Sessions: sessions, Passwords: passwords, Sealer: sealer, Throttle: &auth.Throttle{DB: d, Now: now},
+			Jobs: jobs.Open(jobs.Options{DB: d, Now: now}),
+		}
+		if err := f.SetOrigin("https://chat.test"); err != nil {
+			t.Fatal(err)
+		}
 		run(t, f)
 	})
 }
@@ -76,7 +88,7 @@ func TestSessionsEndByThemselves(t *testing.T) {
 		if works() {
 			t.Fatal("a session lasts for ever")
 		}
-		_, token, err = f.SignIn(t.Context(), "ana", "a long enough password", "")
+		_, token, err = f.SignIn(t.Context(), "ana", auth.Proof{Password: "a long enough password"}, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +159,7 @@ func TestUnknownNamesTakeAsLong(t *testing.T) {
 		for range 9 { // by turns, and the quickest of each: what else the machine does only ever adds
 			for _, login := range []string{"ana", "nobody"} {
 				begun := time.Now()
-				if _, _, err := f.SignIn(t.Context(), login, "a wrong password", ""); kindOf(err) != chat.Unauthenticated {
+				if _, _, err := f.SignIn(t.Context(), login, auth.Proof{Password: "a wrong password"}, ""); kindOf(err) != chat.Unauthenticated {
 					t.Fatal(err)
 				}
 				if took := time.Since(begun); best[login] == 0 || took < best[login] {

@@ -148,7 +148,7 @@ func (s *Accounts) MintVerification(ctx context.Context, j VerifyJob) (Verificat
 
 // VerifyEmail makes an address the actor's, who has got its token. Nobody else can use the token: whoever entered somebody else's address
 // would otherwise get it verified by its owner's click.
-func (s *Accounts) VerifyEmail(ctx context.Context, a chat.Actor, token string) (Email, error) {
+func (s *Accounts) VerifyEmail(ctx context.Context, a chat.Actor, token string) error {
 	err := s.db().Tx(ctx, func(tx *db.Tx) error {
 		_, address, err := consume(ctx, tx, s.now(), verifyToken, token, a.UserID)
 		if err != nil {
@@ -157,10 +157,10 @@ func (s *Accounts) VerifyEmail(ctx context.Context, a chat.Actor, token string) 
 		return s.setEmail(ctx, tx, a.UserID, address)
 	})
 	if err != nil {
-		return Email{}, asUnsaved(err)
+		return asUnsaved(err)
 	}
 	s.wake()
-	return s.Email(ctx, a.UserID)
+	return nil
 }
 
 // setEmail gives a person an address that is proved to be theirs, and tells the one they had.
@@ -191,9 +191,9 @@ func (s *Accounts) setEmail(ctx context.Context, tx *db.Tx, userID, address stri
 }
 
 // SetDigest says how often the actor wants to be told by mail what they missed: off, daily or weekly.
-func (s *Accounts) SetDigest(ctx context.Context, a chat.Actor, every string) (Email, error) {
+func (s *Accounts) SetDigest(ctx context.Context, a chat.Actor, every string) error {
 	if every != "off" && DigestEvery[every] == 0 {
-		return Email{}, &chat.Error{Kind: chat.Invalid, Message: "every must be off, daily or weekly"}
+		return &chat.Error{Kind: chat.Invalid, Message: "every must be off, daily or weekly"}
 	}
 	err := s.db().Tx(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(ctx, `UPDATE emails SET digest = $1, digested_at = $2 WHERE user_id = $3`, every, s.now().UnixMicro(), a.UserID)
@@ -206,9 +206,9 @@ func (s *Accounts) SetDigest(ctx context.Context, a chat.Actor, every string) (E
 		return err
 	})
 	if err != nil {
-		return Email{}, asUnsaved(err)
+		return asUnsaved(err)
 	}
-	return s.Email(ctx, a.UserID)
+	return nil
 }
 
 // DigestEvery are the times between two digests.

@@ -42,7 +42,7 @@ func (p *program) newAccounts(sessions *auth.Sessions) (*auth.Accounts, error) {
 		Throttle: &auth.Throttle{DB: p.db, Now: time.Now},
 	}
 	if p.config.RateLimit.Count > 0 {
-		a.Limits = auth.Limits{Letters: allowance(p.config.LetterLimit)}
+		a.Limits = auth.Limits{Letters: allowance(p.config.LetterLimit), Codes: allowance(p.config.CodeLimit)}
 	}
 	return a, nil
 }
@@ -52,7 +52,14 @@ func allowance(r config.Rate) auth.Allowance { return auth.Allowance{Count: r.Co
 // startJobs begins to do the jobs, once it is known where the server is.
 func (p *program) startJobs(listening net.Addr) error {
 	if p.config.PublicURL == "" {
-		p.config.PublicURL = displayURL(listening)
+		_, port, err := net.SplitHostPort(listening.String())
+		if err != nil {
+			return err
+		}
+		p.config.PublicURL = "http://localhost:" + port
+	}
+	if err := p.accounts.SetOrigin(p.config.PublicURL); err != nil {
+		return err
 	}
 	var kinds []jobs.Kind
 	if p.config.SMTPHost != "" {

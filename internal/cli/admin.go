@@ -16,19 +16,23 @@ import (
 	"parley/internal/chat"
 	"parley/internal/config"
 	"parley/internal/db"
+	"parley/internal/jobs"
 )
 
 // adminArgs are what an administrator can do from the terminal.
 type adminArgs struct {
 	config.Database
-	List        struct{}       `cmd:"" help:"List the accounts."`
-	CreateOwner loginPassword  `cmd:"" name:"create-owner" help:"Make an account that owns the server."`
-	SetPassword loginPassword  `cmd:"" name:"set-password" help:"Give an account another password; its sessions end."`
-	SetRole     loginRole      `cmd:"" name:"set-role" help:"Give an account another role."`
-	Deactivate  loginOnly      `cmd:"" help:"Take an account's access away; what it wrote stays."`
-	Activate    loginOnly      `cmd:"" help:"Give an account its access back."`
-	Sessions    loginOnly      `cmd:"" help:"End all sessions of an account."`
-	Invite      invitationArgs `cmd:"" help:"Make an invitation and print its token."`
+	List         struct{}       `cmd:"" help:"List the accounts."`
+	CreateOwner  loginPassword  `cmd:"" name:"create-owner" help:"Make an account that owns the server."`
+	SetPassword  loginPassword  `cmd:"" name:"set-password" help:"Give an account another password; its sessions end."`
+	SetRole      loginRole      `cmd:"" name:"set-role" help:"Give an account another role."`
+	Deactivate   loginOnly      `cmd:"" help:"Take an account's access away; what it wrote stays."`
+	Activate     loginOnly      `cmd:"" help:"Give an account its access back."`
+	Sessions     loginOnly      `cmd:"" help:"End all sessions of an account."`
+	ResetFactors loginOnly      `cmd:"" name:"reset-factors" help:"Take an account's passkeys, authenticator and recovery codes away, for who has lost them."`
+	Jobs         struct{}       `cmd:"" help:"Tell what waits to be done, as mail, and what was given up."`
+	RetryJobs    struct{}       `cmd:"" name:"retry-jobs" help:"Let what was given up be tried again."`
+	Invite       invitationArgs `cmd:"" help:"Make an invitation and print its token."`
 }
 
 type loginOnly struct {
@@ -82,7 +86,9 @@ func admin(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		t := &terminal{
 			chat: c, out: stdout, in: os.Stdin, passwords: passwords,
-			accounts: &auth.Accounts{Chat: c, Sessions: &auth.Sessions{DB: d, Now: time.Now}, Passwords: passwords},
+			accounts: &auth.Accounts{
+				Chat: c, Sessions: &auth.Sessions{DB: d, Now: time.Now}, Passwords: passwords, Jobs: jobs.Open(jobs.Options{DB: d}),
+			},
 		}
 		err = t.do(ctx, verb, &in)
 	}
@@ -118,6 +124,15 @@ func (t *terminal) do(ctx context.Context, verb string, in *adminArgs) error {
 		})
 	case "sessions":
 		return t.with(ctx, in.Sessions.Name, func(u chat.User) error { return t.endSessions(ctx, u) })
+	case "reset-factors":
+		return t.with(ctx, in.ResetFactors.Name, func(u chat.User) error {
+			return t.done(t.accounts.ResetFactors(ctx, u.ID), "%s signs in with the password alone", u.Login)
+		})
+	case "jobs":
+		return t.jobs(ctx)
+	case "retry-jobs":
+		n, err := t.accounts.Jobs.Revive(ctx)
+		return t.done(err, "%d jobs are tried again", n)
 	default:
 		return t.invite(ctx, in.Invite)
 	}
@@ -147,6 +162,21 @@ func (t *terminal) list(ctx context.Context) error {
 			state = "deactivated"
 		}
 		_, _ = fmt.Fprintf(t.out, "%-30s %-10s %s %s\n", u.Login, u.Role, u.Name, state)
+	}
+	return err
+}
+
+func (t *terminal) jobs(ctx context.Context) error {
+	counts, err := t.accounts.Jobs.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range counts {
+		_, _ = fmt.Fprintf(t.out, "%-20s %d waiting, %d given up\n", c.Kind, c.Waiting, c.Dead)
+	}
+	dead, err := t.accounts.Jobs.Dead(ctx)
+	for _, d := range dead {
+		_, _ = fmt.Fprintf(t.out, "%s %-20s %s after %d attempts: %s\n", d.ID, d.Kind, d.At.Format(time.RFC3339), d.Attempts, d.Error)
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"parley/internal/auth"
@@ -45,6 +46,27 @@ var errSignedIn = &chat.Error{Kind: chat.Conflict, Message: "You are signed in a
 type accountLoginRequest struct {
 	Name     string `json:"name"`
 	Password string `json:"password"`
+	proofRequest
+}
+
+// proofRequest is what is asked for besides a password, once the answer was second-factor.
+type proofRequest struct {
+	Code    string `json:"code"`    // of an authenticator, or a recovery code
+	Passkey any    `json:"passkey"` // a passkey's answer to passkey-challenge
+}
+
+// proof puts a password and what is asked for besides together. A challenge is used up by it.
+func (c *client) proof(password string, p proofRequest) auth.Proof {
+	return auth.Proof{Password: password, Code: p.Code, Passkey: answerOf(p.Passkey), Challenge: c.challenge.Swap(nil)}
+}
+
+// answerOf is what a browser's passkey has answered, as the JSON that it was.
+func answerOf(v any) []byte {
+	if v == nil {
+		return nil
+	}
+	data, _ := json.Marshal(v) // it was JSON
+	return data
 }
 
 // accountLogin starts a session of an account and makes the connection its person's.
@@ -55,7 +77,7 @@ func (d *Door) accountLogin(ctx context.Context, c *client, in accountLoginReque
 	if wait, ok := d.limits.accounts.take(c.address() + " " + strings.ToLower(strings.TrimSpace(in.Name))); !ok {
 		return joinReply{}, rateLimited(wait)
 	}
-	a, token, err := d.o.Accounts.SignIn(ctx, in.Name, in.Password, c.device())
+	a, token, err := d.o.Accounts.SignIn(ctx, in.Name, c.proof(in.Password, in.proofRequest), c.device())
 	if err != nil {
 		return joinReply{}, err
 	}

@@ -6,16 +6,18 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"parley/internal/auth"
 	"parley/internal/chat"
 	"parley/socketio"
 )
 
 // client is one connected socket and who it is.
 type client struct {
-	socket *socketio.Socket
-	events *rate.Limiter
-	actor  atomic.Pointer[chat.Actor] // nil before user-join
-	idle   atomic.Bool                // its person is not looking
+	socket    *socketio.Socket
+	events    *rate.Limiter
+	actor     atomic.Pointer[chat.Actor]     // nil before user-join
+	challenge atomic.Pointer[auth.Challenge] // for a passkey, until it is answered
+	idle      atomic.Bool                    // its person is not looking
 }
 
 func (c *client) person() *chat.Actor { return c.actor.Load() }

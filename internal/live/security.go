@@ -2,34 +2,65 @@ package live
 
 import (
 	"context"
-
-	"parley/internal/auth"
 )
 
 type accountConfirmRequest struct {
-	Password string `json:"password"`
+	Password string `json:"password"` // or a passkey alone
+	proofRequest
 }
 
 // accountConfirm notes that whoever uses the session has proved again who they are.
 func (d *Door) accountConfirm(ctx context.Context, c *client, in accountConfirmRequest) (ok, error) {
-	return done, d.o.Accounts.Confirm(ctx, *c.person(), auth.Proof{Password: in.Password})
+	return done, d.o.Accounts.Confirm(ctx, *c.person(), c.proof(in.Password, in.proofRequest))
 }
 
 // securityReply is what protects an account, for its owner.
 type securityReply struct {
 	ok
-	Email  string `json:"email,omitempty"` // verified
-	Digest string `json:"digest"`          // of what was missed, by mail: off, daily or weekly
-	Mail   bool   `json:"mail"`            // whether the server sends mail at all
+	Email         string        `json:"email,omitempty"` // verified
+	Digest        string        `json:"digest"`          // of what was missed, by mail: off, daily or weekly
+	Mail          bool          `json:"mail"`            // whether the server sends mail at all
+	SecondFactor  bool          `json:"secondFactor"`    // a password alone is not enough
+	TOTP          bool          `json:"totp"`            // codes of an authenticator
+	RecoveryCodes int           `json:"recoveryCodes"`   // that are left
+	Passkeys      []wirePasskey `json:"passkeys"`
 }
 
+type wirePasskey struct {
+	PasskeyID string `json:"passkeyId"`
+	Name      string `json:"name"`
+	CreatedAt string `json:"createdAt"`
+	UsedAt    string `json:"usedAt"`
+}
+
+// accountSecurity tells what protects the account.
 func (d *Door) accountSecurity(ctx context.Context, c *client, _ emptyRequest) (securityReply, error) {
-	e, err := d.o.Accounts.Email(ctx, c.person().UserID)
-	return d.toSecurity(e), err
+	return d.security(ctx, c, nil)
 }
 
-func (d *Door) toSecurity(e auth.Email) securityReply {
-	return securityReply{ok: done, Email: e.Address, Digest: e.Digest, Mail: d.o.Accounts.Mail}
+// security answers what has changed it, if that succeeded.
+func (d *Door) security(ctx context.Context, c *client, err error) (securityReply, error) {
+	if err != nil {
+		return securityReply{}, err
+	}
+	userID := c.person().UserID
+	email, err := d.o.Accounts.Email(ctx, userID)
+	if err != nil {
+		return securityReply{}, err
+	}
+	second, err := d.o.Accounts.SecondOf(ctx, userID)
+	if err != nil {
+		return securityReply{}, err
+	}
+	keys, err := d.o.Accounts.PasskeysOf(ctx, userID)
+	out := securityReply{
+		ok: done, Email: email.Address, Digest: email.Digest, Mail: d.o.Accounts.Mail, SecondFactor: second.Required, TOTP: second.TOTP,
+		RecoveryCodes: second.Recovery, Passkeys: []wirePasskey{},
+	}
+	for _, k := range keys {
+		out.Passkeys = append(out.Passkeys, wirePasskey{PasskeyID: k.ID, Name: k.Name, CreatedAt: timestamp(k.CreatedAt), UsedAt: timestamp(k.UsedAt)})
+	}
+	return out, err
 }
 
 type emailChangeRequest struct {
@@ -47,8 +78,7 @@ type tokenRequest struct {
 
 // emailVerify makes the address that the link was sent to the person's.
 func (d *Door) emailVerify(ctx context.Context, c *client, in tokenRequest) (securityReply, error) {
-	e, err := d.o.Accounts.VerifyEmail(ctx, *c.person(), in.Token)
-	return d.toSecurity(e), err
+	return d.security(ctx, c, d.o.Accounts.VerifyEmail(ctx, *c.person(), in.Token))
 }
 
 type emailDigestRequest struct {
@@ -57,8 +87,7 @@ type emailDigestRequest struct {
 
 // emailDigest says how often the person wants to be told by mail what they missed.
 func (d *Door) emailDigest(ctx context.Context, c *client, in emailDigestRequest) (securityReply, error) {
-	e, err := d.o.Accounts.SetDigest(ctx, *c.person(), in.Every)
-	return d.toSecurity(e), err
+	return d.security(ctx, c, d.o.Accounts.SetDigest(ctx, *c.person(), in.Every))
 }
 
 type passwordForgotRequest struct {

@@ -36,6 +36,16 @@ export interface Requests {
   'email-digest': { payload: EmailDigestRequest; answer: SecurityReply };
   'password-forgot': { payload: PasswordForgotRequest; answer: Done };
   'password-reset': { payload: PasswordResetRequest; answer: Done };
+  'totp-begin': { payload: Record<string, never>; answer: TotpBeginReply };
+  'totp-enable': { payload: CodeRequest; answer: RecoveryReply };
+  'totp-disable': { payload: Record<string, never>; answer: SecurityReply };
+  'recovery-codes': { payload: Record<string, never>; answer: RecoveryReply };
+  'second-factor': { payload: SecondFactorRequest; answer: RecoveryReply };
+  'passkey-begin': { payload: Record<string, never>; answer: PasskeyOptionsReply };
+  'passkey-add': { payload: PasskeyAddRequest; answer: SecurityReply };
+  'passkey-remove': { payload: PasskeyRequest; answer: SecurityReply };
+  'passkey-challenge': { payload: Record<string, never>; answer: PasskeyOptionsReply };
+  'passkey-login': { payload: PasskeyLoginRequest; answer: JoinReply };
   'account-logout': { payload: Record<string, never>; answer: Done };
   'session-list': { payload: Record<string, never>; answer: SessionListReply };
   'session-revoke': { payload: SessionRevokeRequest; answer: Done };
@@ -191,6 +201,8 @@ export interface AccountCreateRequest {
 export interface AccountLoginRequest {
   name?: string;
   password?: string;
+  code?: string;
+  passkey?: unknown;
 }
 
 export interface AccountPasswordRequest {
@@ -204,6 +216,8 @@ export interface Done {
 
 export interface AccountConfirmRequest {
   password?: string;
+  code?: string;
+  passkey?: unknown;
 }
 
 export interface SecurityReply {
@@ -211,6 +225,10 @@ export interface SecurityReply {
   email?: string;
   digest: string;
   mail: boolean;
+  secondFactor: boolean;
+  totp: boolean;
+  recoveryCodes: number;
+  passkeys: Passkey[];
 }
 
 export interface EmailChangeRequest {
@@ -232,6 +250,43 @@ export interface PasswordForgotRequest {
 export interface PasswordResetRequest {
   token?: string;
   password?: string;
+}
+
+export interface TotpBeginReply {
+  success: true;
+  secret: string;
+  uri: string;
+}
+
+export interface CodeRequest {
+  code?: string;
+}
+
+export interface RecoveryReply {
+  success: true;
+  recoveryCodes: string[];
+}
+
+export interface SecondFactorRequest {
+  required?: boolean;
+}
+
+export interface PasskeyOptionsReply {
+  success: true;
+  options: unknown;
+}
+
+export interface PasskeyAddRequest {
+  name?: string;
+  passkey?: unknown;
+}
+
+export interface PasskeyRequest {
+  passkeyId?: string;
+}
+
+export interface PasskeyLoginRequest {
+  passkey?: unknown;
 }
 
 export interface SessionListReply {
@@ -615,6 +670,13 @@ export interface MyRoom {
   mentions: number;
   lastAt?: string;
   peers?: Person[];
+}
+
+export interface Passkey {
+  passkeyId: string;
+  name: string;
+  createdAt: string;
+  usedAt: string;
 }
 
 export interface Session {
