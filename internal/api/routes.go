@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -23,7 +24,14 @@ type Options struct {
 	Connections func() int
 	Online      func() int
 	Sessions    *auth.Sessions
+	Accounts    *auth.Accounts
+	OIDC        *auth.OIDC // nil for none
+	Guests      bool
+	SignUp      string // who may make an account
 	Chat        *chat.Chat
+	Log         *slog.Logger
+	// ClientIP tells whose limits a request counts against.
+	ClientIP func(*http.Request) string
 	// Secure tells whether a request came over HTTPS.
 	Secure func(*http.Request) bool
 	// Ready reports why the server should not get new clients, or nil.
@@ -47,6 +55,9 @@ func New(o Options) http.Handler {
 	same := http.NewCrossOriginProtection()
 	mux.Handle("POST /api/session", same.Handler(http.HandlerFunc(a.keepSession)))
 	mux.Handle("DELETE /api/session", same.Handler(http.HandlerFunc(a.dropSession)))
+	mux.HandleFunc("GET /api/sign-in", a.signIn)
+	mux.Handle("POST /api/oidc", same.Handler(http.HandlerFunc(a.beginOIDC)))
+	mux.HandleFunc("GET /api/oidc/callback", a.endOIDC)
 	mux.Handle("/api/", http.HandlerFunc(unknownAPI))
 	mux.Handle("/", gzhttp.GzipHandler(newPage(o.Page)))
 	return headers(mux)

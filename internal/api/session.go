@@ -1,8 +1,10 @@
 package api
 
 import (
+	"math"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"parley/internal/auth"
@@ -19,7 +21,18 @@ var statusOf = map[chat.Kind]int{
 
 func fail(w http.ResponseWriter, err error) {
 	e := chat.AsError(err)
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
 	writeJSON(w, statusOf[e.Kind], map[string]any{"success": false, "error": e.Message, "code": e.Kind})
+}
+
+// failed is fail for what may be a fault of the server's, which belongs into its log.
+func (a *api) failed(w http.ResponseWriter, r *http.Request, err error) {
+	if e := chat.AsError(err); e.Kind == chat.Internal || e.Err != nil {
+		a.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	fail(w, err)
 }
 
 // keepSession puts the session whose token is in the Authorization header into a cookie that scripts cannot read.
@@ -52,9 +65,14 @@ func (a *api) dropSession(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) cookie(r *http.Request, value string, maxAge int) *http.Cookie {
-	c := &http.Cookie{Name: auth.PlainCookie, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: maxAge}
+	return a.named(r, auth.SecureCookie, auth.PlainCookie, value, maxAge)
+}
+
+// named is a cookie that no script reads, under a name that browsers keep to HTTPS and to this host where it can be.
+func (a *api) named(r *http.Request, secure, plain, value string, maxAge int) *http.Cookie {
+	c := &http.Cookie{Name: plain, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: maxAge}
 	if a.Secure(r) {
-		c.Name, c.Secure = auth.SecureCookie, true
+		c.Name, c.Secure = secure, true
 	}
 	return c
 }

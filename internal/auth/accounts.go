@@ -29,6 +29,7 @@ type Accounts struct {
 // Limits bound what can be tried at an account, on all nodes together.
 type Limits struct {
 	Letters Allowance // that anybody can have sent to one address
+	SignIns Allowance // that an address can begin over HTTP
 	Codes   Allowance // of an authenticator that can be tried at one account
 }
 

@@ -38,9 +38,13 @@ func CleanLogin(login string) (string, error) {
 type AccountDraft struct {
 	Login        string
 	Name         string // default the login
-	PasswordHash string
+	PasswordHash string // empty for none: they sign in by other means
 	Invitation   string // token, when one is needed
 	Guest        string // id of the guest who becomes this account and keeps what they wrote; empty for a new person
+	// Role is of an account that somebody trusted makes for its owner: no invitation is needed then. Empty: who signs up decides nothing.
+	Role Role
+	// Then is called in the transaction that makes the account. It may be nil.
+	Then func(*db.Tx, User) error
 }
 
 // CreateAccount makes an account. The first one on a server is its owner's.
@@ -58,16 +62,21 @@ func (c *Chat) CreateAccount(ctx context.Context, d AccountDraft) (User, error) 
 	var u User
 	var invited *Invitation
 	err = c.db.Tx(ctx, func(tx *db.Tx) error {
-		role, inv, err := c.admit(ctx, tx, d.Invitation)
+		role, inv, err := c.admit(ctx, tx, d)
 		if err != nil {
 			return err
 		}
 		invited = inv
 		if d.Guest == "" {
 			u = User{Name: d.Name, Login: d.Login, Role: role}
-			return c.insertUser(ctx, tx, &u, d.PasswordHash)
+			err = c.insertUser(ctx, tx, &u, orNull(d.PasswordHash))
+		} else {
+			err = c.adopt(ctx, tx, d, role, &u)
 		}
-		return c.adopt(ctx, tx, d, role, &u)
+		if err == nil && d.Then != nil {
+			err = d.Then(tx, u)
+		}
+		return err
 	})
 	if isUnique(err) {
 		return User{}, errorf(Conflict, "This account name is taken")
@@ -83,7 +92,11 @@ func (c *Chat) CreateAccount(ctx context.Context, d AccountDraft) (User, error) 
 }
 
 // admit decides whether somebody may sign up, and as what.
-func (c *Chat) admit(ctx context.Context, tx *db.Tx, token string) (Role, *Invitation, error) {
+func (c *Chat) admit(ctx context.Context, tx *db.Tx, d AccountDraft) (Role, *Invitation, error) {
+	if d.Role != "" {
+		return d.Role, nil, nil
+	}
+	token := d.Invitation
 	var one int
 	err := tx.QueryRow(ctx, `SELECT 1 FROM users WHERE role = 'owner' LIMIT 1`).Scan(&one)
 	if db.IsNotFound(err) {
@@ -121,8 +134,18 @@ func (c *Chat) adopt(ctx context.Context, tx *db.Tx, d AccountDraft, role Role, 
 	if err := c.storeUser(ctx, tx, *u); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `UPDATE users SET password_hash = $1 WHERE id = $2`, d.PasswordHash, u.ID)
+	_, err = tx.Exec(ctx, `UPDATE users SET password_hash = $1 WHERE id = $2`, orNull(d.PasswordHash), u.ID)
 	return err
+}
+
+// HasOwner reports whether the server has an owner: the first account is.
+func (c *Chat) HasOwner(ctx context.Context) (bool, error) {
+	var one int
+	err := c.db.QueryRow(ctx, `SELECT 1 FROM users WHERE role = 'owner' LIMIT 1`).Scan(&one)
+	if err != nil && !db.IsNotFound(err) {
+		return false, unreadable(err)
+	}
+	return err == nil, nil
 }
 
 // Credentials returns the person with a login and the hash of their password. No such person is NotFound.

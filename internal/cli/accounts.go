@@ -42,9 +42,21 @@ func (p *program) newAccounts(sessions *auth.Sessions) (*auth.Accounts, error) {
 		Throttle: &auth.Throttle{DB: p.db, Now: time.Now},
 	}
 	if p.config.RateLimit.Count > 0 {
-		a.Limits = auth.Limits{Letters: allowance(p.config.LetterLimit), Codes: allowance(p.config.CodeLimit)}
+		a.Limits = auth.Limits{SignIns: allowance(p.config.SignInLimit), Letters: allowance(p.config.LetterLimit), Codes: allowance(p.config.CodeLimit)}
 	}
 	return a, nil
+}
+
+// newOIDC is nil where there is no provider.
+func (p *program) newOIDC() *auth.OIDC {
+	c := p.config
+	if c.OIDCIssuer == "" {
+		return nil
+	}
+	return &auth.OIDC{
+		Issuer: c.OIDCIssuer, ClientID: c.OIDCClientID, ClientSecret: c.OIDCSecret, Label: c.OIDCName, Scopes: c.OIDCScopes, Accounts: p.accounts,
+		Provisioning: auth.Provisioning{SignUp: c.OIDCSignUp, LinkByEmail: c.OIDCLinkByEmail},
+	}
 }
 
 func allowance(r config.Rate) auth.Allowance { return auth.Allowance{Count: r.Count, Per: r.Per} }
@@ -60,6 +72,9 @@ func (p *program) startJobs(listening net.Addr) error {
 	}
 	if err := p.accounts.SetOrigin(p.config.PublicURL); err != nil {
 		return err
+	}
+	if p.oidc != nil {
+		p.oidc.RedirectURL = p.config.PublicURL + "/api/oidc/callback"
 	}
 	var kinds []jobs.Kind
 	if p.config.SMTPHost != "" {

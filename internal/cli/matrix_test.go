@@ -86,6 +86,7 @@ var matrixCases = map[string]matrixCase{
 	"passkey-remove":    {nil, func(*matrix, string) reply { return reply{"passkeyId": "x"} }},
 	"passkey-challenge": {everybody, nothing},
 	"passkey-login":     {nil, func(*matrix, string) reply { return reply{"passkey": reply{"id": "x"}} }},
+	"identity-unlink":   {nil, func(*matrix, string) reply { return reply{"issuer": "https://id.test"} }},
 	"account-logout":    {joined, nothing},
 	"session-list":      {joined, nothing},
 	"session-revoke":    {joined, func(*matrix, string) reply { return reply{"sessionId": "none"} }},

@@ -63,6 +63,7 @@ type program struct {
 	peers    *peers.Peers // nil for one node
 	door     *live.Door
 	accounts *auth.Accounts
+	oidc     *auth.OIDC // nil for none
 	jobs     *jobs.Queue
 	metrics  *telemetry.Metrics
 	http     *http.Server
@@ -92,6 +93,7 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 		p.chat.Close()
 		return nil, errors.Join(err, p.db.Close())
 	}
+	p.oidc = p.newOIDC()
 	p.door.SetChat(p.chat, p.accounts)
 	if err := p.door.Watch(ctx); err != nil {
 		p.chat.Close()
@@ -104,7 +106,8 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 		Handler: api.New(api.Options{
 			Socket: p.door, Metrics: p.metrics.Handler(), Page: web.Dist(), Version: Version,
 			Connections: p.door.Connections, Online: p.door.Online, Ready: p.ready,
-			Sessions: sessions, Chat: p.chat, Secure: api.Secure(c.Proxies()),
+			Sessions: sessions, Accounts: p.accounts, OIDC: p.oidc, Guests: c.Guests, SignUp: c.SignUp, Chat: p.chat, Log: p.log,
+			Secure: api.Secure(c.Proxies()), ClientIP: api.ClientIP(c.Proxies()),
 		}),
 		ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn), // a panic, or no file descriptor left to accept with

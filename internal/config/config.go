@@ -40,6 +40,14 @@ type Config struct {
 	CodeLimit    Rate   `env:"PARLEY_CODE_LIMIT" name:"code-limit" default:"10/h" help:"Wrong codes of an authenticator that can be tried at one account, from anywhere; recovery codes and passkeys are not held back by it."`
 	LetterLimit  Rate   `env:"PARLEY_LETTER_LIMIT" name:"letter-limit" default:"5/h" help:"Letters that can be asked for to one address or account."`
 
+	OIDCIssuer      string   `env:"PARLEY_OIDC_ISSUER" name:"oidc-issuer" default:"" help:"OpenID provider that people may sign in with, as https://id.example.com. Its redirect URI is the public URL with /api/oidc/callback."`
+	OIDCClientID    string   `env:"PARLEY_OIDC_CLIENT_ID" name:"oidc-client-id" default:"" help:"What the server is known as there."`
+	OIDCSecret      string   `env:"PARLEY_OIDC_CLIENT_SECRET" name:"oidc-client-secret" default:"" help:"Its secret there; unset for a public client."`
+	OIDCName        string   `env:"PARLEY_OIDC_NAME" name:"oidc-name" default:"OpenID" help:"What people know the provider as."`
+	OIDCScopes      []string `env:"PARLEY_OIDC_SCOPES" name:"oidc-scopes" default:"openid,profile,email" help:"What is asked for there (comma list)."`
+	OIDCSignUp      bool     `env:"PARLEY_OIDC_SIGN_UP" name:"oidc-sign-up" default:"true" negatable:"" help:"Whether who comes from there for the first time gets an account."`
+	OIDCLinkByEmail bool     `env:"PARLEY_OIDC_LINK_BY_EMAIL" name:"oidc-link-by-email" default:"false" negatable:"" help:"Whether an account with the same address, verified on both sides, becomes theirs; only for providers that nobody else can have an address verified at. Never of moderators, administrators and accounts with a second factor: those link it themselves."`
+
 	Guests     bool   `env:"PARLEY_GUESTS" default:"true" negatable:"" help:"Whether people may chat without an account, under a nickname."`
 	SignUp     string `env:"PARLEY_SIGN_UP" name:"sign-up" default:"open" enum:"open,invite,closed" help:"Who may make an account: everybody (open), who has an invitation (invite), nobody (closed). The first account is the owner's."`
 	InviteRole string `env:"PARLEY_INVITE_ROLE" name:"invite-role" default:"member" enum:"member,moderator,admin,owner" help:"Least role of those who may invite people to the server."`
@@ -165,6 +173,7 @@ func (c *Config) validate() error {
 	}{
 		{c.Port >= 0 && c.Port <= 65535, "PORT must be between 0 and 65535"},
 		{c.SMTPPort >= 1 && c.SMTPPort <= 65535, "PARLEY_SMTP_PORT must be between 1 and 65535"},
+		{c.OIDCIssuer == "" || c.OIDCClientID != "", "PARLEY_OIDC_ISSUER needs PARLEY_OIDC_CLIENT_ID"},
 		{c.MessageMaxChars >= 1 && c.MessageMaxChars <= 100_000, "PARLEY_MESSAGE_MAX_CHARS must be between 1 and 100000"},
 		{c.MaxPayload >= 1024, "PARLEY_MAX_PAYLOAD must be at least 1KiB"},
 		{c.EventsPerMinute >= 1, "PARLEY_EVENTS_PER_MINUTE must be at least 1"},

@@ -69,6 +69,7 @@ var events = []event{
 	row("passkey-remove", chat.Member, creation, (*Door).passkeyRemove),
 	row("passkey-challenge", anybody, free, (*Door).passkeyChallenge),
 	row("passkey-login", anybody, signIn, (*Door).passkeyLogin),
+	row("identity-unlink", chat.Member, creation, (*Door).identityUnlink),
 	row("account-logout", chat.Guest, free, (*Door).accountLogout),
 	row("session-list", chat.Guest, free, (*Door).sessionList),
 	row("session-revoke", chat.Guest, free, (*Door).sessionRevoke),

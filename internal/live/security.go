@@ -17,13 +17,20 @@ func (d *Door) accountConfirm(ctx context.Context, c *client, in accountConfirmR
 // securityReply is what protects an account, for its owner.
 type securityReply struct {
 	ok
-	Email         string        `json:"email,omitempty"` // verified
-	Digest        string        `json:"digest"`          // of what was missed, by mail: off, daily or weekly
-	Mail          bool          `json:"mail"`            // whether the server sends mail at all
-	SecondFactor  bool          `json:"secondFactor"`    // a password alone is not enough
-	TOTP          bool          `json:"totp"`            // codes of an authenticator
-	RecoveryCodes int           `json:"recoveryCodes"`   // that are left
-	Passkeys      []wirePasskey `json:"passkeys"`
+	Email         string         `json:"email,omitempty"` // verified
+	Digest        string         `json:"digest"`          // of what was missed, by mail: off, daily or weekly
+	Mail          bool           `json:"mail"`            // whether the server sends mail at all
+	SecondFactor  bool           `json:"secondFactor"`    // a password alone is not enough
+	TOTP          bool           `json:"totp"`            // codes of an authenticator
+	RecoveryCodes int            `json:"recoveryCodes"`   // that are left
+	Passkeys      []wirePasskey  `json:"passkeys"`
+	Identities    []wireIdentity `json:"identities"` // elsewhere
+}
+
+type wireIdentity struct {
+	Issuer    string `json:"issuer"`
+	CreatedAt string `json:"createdAt"`
+	UsedAt    string `json:"usedAt"`
 }
 
 type wirePasskey struct {
@@ -53,14 +60,31 @@ func (d *Door) security(ctx context.Context, c *client, err error) (securityRepl
 		return securityReply{}, err
 	}
 	keys, err := d.o.Accounts.PasskeysOf(ctx, userID)
+	if err != nil {
+		return securityReply{}, err
+	}
+	identities, err := d.o.Accounts.Identities(ctx, userID)
 	out := securityReply{
 		ok: done, Email: email.Address, Digest: email.Digest, Mail: d.o.Accounts.Mail, SecondFactor: second.Required, TOTP: second.TOTP,
 		RecoveryCodes: second.Recovery, Passkeys: []wirePasskey{},
+		Identities: []wireIdentity{},
 	}
 	for _, k := range keys {
 		out.Passkeys = append(out.Passkeys, wirePasskey{PasskeyID: k.ID, Name: k.Name, CreatedAt: timestamp(k.CreatedAt), UsedAt: timestamp(k.UsedAt)})
 	}
+	for _, i := range identities {
+		out.Identities = append(out.Identities, wireIdentity{Issuer: i.Issuer, CreatedAt: timestamp(i.CreatedAt), UsedAt: timestamp(i.UsedAt)})
+	}
 	return out, err
+}
+
+type identityRequest struct {
+	Issuer string `json:"issuer"`
+}
+
+// identityUnlink takes an identity elsewhere away from the account.
+func (d *Door) identityUnlink(ctx context.Context, c *client, in identityRequest) (securityReply, error) {
+	return d.security(ctx, c, d.o.Accounts.Unlink(ctx, *c.person(), in.Issuer))
 }
 
 type emailChangeRequest struct {

@@ -46,6 +46,7 @@ export interface Requests {
   'passkey-remove': { payload: PasskeyRequest; answer: SecurityReply };
   'passkey-challenge': { payload: Record<string, never>; answer: PasskeyOptionsReply };
   'passkey-login': { payload: PasskeyLoginRequest; answer: JoinReply };
+  'identity-unlink': { payload: IdentityRequest; answer: SecurityReply };
   'account-logout': { payload: Record<string, never>; answer: Done };
   'session-list': { payload: Record<string, never>; answer: SessionListReply };
   'session-revoke': { payload: SessionRevokeRequest; answer: Done };
@@ -229,6 +230,7 @@ export interface SecurityReply {
   totp: boolean;
   recoveryCodes: number;
   passkeys: Passkey[];
+  identities: Identity[];
 }
 
 export interface EmailChangeRequest {
@@ -287,6 +289,10 @@ export interface PasskeyRequest {
 
 export interface PasskeyLoginRequest {
   passkey?: unknown;
+}
+
+export interface IdentityRequest {
+  issuer?: string;
 }
 
 export interface SessionListReply {
@@ -675,6 +681,12 @@ export interface MyRoom {
 export interface Passkey {
   passkeyId: string;
   name: string;
+  createdAt: string;
+  usedAt: string;
+}
+
+export interface Identity {
+  issuer: string;
   createdAt: string;
   usedAt: string;
 }
