@@ -7,11 +7,16 @@ import (
 	"parley/internal/db"
 )
 
-// access is what a person may do in a room they are in.
+// access is what a person may do in a room they are in, or in a thread of one: there the kind, the roles and the members are the
+// parent's, while the log and the cursors are its own.
 type access struct {
 	UserID, UserName string
 	ServerRole       Role
 	RoomID           string
+	Holder           string // the room whose memberships count: this one, or a thread's parent
+	HolderSeq        int64  // where the holder's log ended
+	RootSeq          int64  // of a thread: its root's seq in the parent; 0 for a room
+	Following        bool   // whether they follow the thread
 	RoomKind         RoomKind
 	RoomRole         Role
 	History          HistoryMode
@@ -25,21 +30,40 @@ type access struct {
 	Members          int  // how many are in the room; 0 for the lobby
 }
 
-const accessColumns = `m.room_id, m.user_id, u.name, u.role, r.kind, m.role, r.history, r.epoch, r.last_seq, r.archived_at, m.from_seq,
-	m.read_seq, m.delivered_seq, u.receipts, r.members`
+const accessColumns = `r.id, h.id, h.last_seq, r.root_seq, m.user_id, u.name, u.role, h.kind, m.role, h.history, r.epoch, r.last_seq, h.archived_at,
+	m.from_seq, m.read_seq, m.delivered_seq, u.receipts, h.members,
+	CASE WHEN r.parent_id IS NULL THEN 0 ELSE (SELECT f.following FROM follows f WHERE f.user_id = m.user_id AND f.room_id = r.id) END`
 
-const accessTables = `JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL JOIN users u ON u.id = m.user_id AND u.deactivated_at IS NULL`
+// accessTables lead from rooms to the memberships that count: a thread is for those who may read its root.
+const accessTables = `JOIN rooms h ON h.id = COALESCE(r.parent_id, r.id)
+	JOIN memberships m ON m.room_id = h.id AND m.left_seq IS NULL AND (r.root_seq IS NULL OR r.root_seq > m.from_seq)
+	JOIN users u ON u.id = m.user_id AND u.deactivated_at IS NULL`
 
 func (a *access) scan(row interface{ Scan(...any) error }) error {
-	var archived sql.NullInt64
+	var archived, root, following sql.NullInt64
 	var receipts int64
-	err := row.Scan(&a.RoomID, &a.UserID, &a.UserName, &a.ServerRole, &a.RoomKind, &a.RoomRole, &a.History, &a.Epoch, &a.LastSeq, &archived,
-		&a.FromSeq, &a.ReadSeq, &a.DeliveredSeq, &receipts, &a.Members)
-	if a.RoomID == Lobby {
+	err := row.Scan(&a.RoomID, &a.Holder, &a.HolderSeq, &root, &a.UserID, &a.UserName, &a.ServerRole, &a.RoomKind, &a.RoomRole, &a.History, &a.Epoch,
+		&a.LastSeq, &archived, &a.FromSeq, &a.ReadSeq, &a.DeliveredSeq, &receipts, &a.Members, &following)
+	if a.Holder == Lobby {
 		a.Members = 0
 	}
-	a.Archived, a.Receipts = archived.Valid, receipts != 0
+	a.Archived, a.Receipts, a.RootSeq, a.Following = archived.Valid, receipts != 0, root.Int64, following.Int64 != 0
+	if a.thread() { // whoever may read one of its messages may read all
+		a.FromSeq, a.ReadSeq, a.DeliveredSeq, a.History = 0, 0, 0, HistoryAll
+	}
 	return err
+}
+
+// thread reports whether the room is a thread. Its cursors are not in its access: see [Chat.MarkRead].
+func (a *access) thread() bool { return a.RootSeq > 0 }
+
+// readableLog is the part of a query of the log l that leaves only what the reader may read: their membership counts when the query
+// runs, not only before it. The plus keeps SQLite from walking through the log from where the membership begins, instead of from
+// where the page does. Its arguments are the placeholders of the
+// reader, of the room whose memberships count and of the root's seq, which is 0 for a room.
+func readableLog(reader, holder, root string) string {
+	return ` JOIN memberships m ON m.room_id = ` + holder + ` AND m.user_id = ` + reader + ` AND m.left_seq IS NULL
+		AND CASE WHEN CAST(` + root + ` AS BIGINT) > 0 THEN CAST(` + root + ` AS BIGINT) ELSE l.seq END > +m.from_seq `
 }
 
 // findAccess returns what somebody may do in a room, or that there is no such room: who is not in it does not learn that it is.

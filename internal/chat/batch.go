@@ -199,6 +199,15 @@ func (b *batch) access(a Actor, roomID string) (access, error) {
 	return findAccess(b.ctx, b.tx, a.UserID, roomID)
 }
 
+// roomAccess is access to what has members and a description of its own, which a thread has not.
+func (b *batch) roomAccess(a Actor, roomID string) (access, error) {
+	acc, err := b.access(a, roomID)
+	if err == nil && acc.thread() {
+		err = errorf(Forbidden, "A thread is what its room is")
+	}
+	return acc, err
+}
+
 // lockedRoom is a room as it is within the batch, locked.
 func (b *batch) lockedRoom(id string) (Room, error) {
 	h, err := b.head(id)

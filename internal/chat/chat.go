@@ -40,6 +40,7 @@ type Chat struct {
 	newID      func() string
 	committers []*committer
 	indexer    *indexer
+	teller     *teller
 	drawing    chan struct{} // a place for each picture that is decoded
 	stopping   chan struct{}
 	stop       sync.Once
@@ -90,6 +91,8 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 	}
 	c.indexer = newIndexer(c)
 	go c.indexer.loop()
+	c.teller = newTeller(c)
+	go c.teller.loop()
 	return c, nil
 }
 
@@ -100,6 +103,7 @@ func (c *Chat) Close() {
 		<-m.done
 	}
 	<-c.indexer.done
+	<-c.teller.done
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

@@ -115,6 +115,7 @@ func (m *committer) commit(ops []*operation) {
 			m.chat.publish(e)
 			if e.Entry != nil {
 				m.chat.indexer.changed(e.Entry.RoomID)
+				m.chat.teller.changed(e.Entry)
 			}
 		}
 		op.done <- b.results[i].err

@@ -53,15 +53,16 @@ func (b *batch) edit(acc access, a Actor, m Message, text string, out *Message) 
 	if err != nil {
 		return err
 	}
+	m.Mentions = mentions
 	_, err = b.tx.Exec(b.ctx, `UPDATE log SET text = $1, data = $2, edited_at = $3 WHERE id = $4`,
-		text, entryData{Mentions: mentions}.encode(), micros(b.now), m.ID)
+		text, m.data().encode(), micros(b.now), m.ID)
 	if err != nil {
 		return err
 	}
-	if err := b.storeMentions(m.RoomID, m.Seq, mentions); err != nil {
+	if err := b.storeMentions(m.RoomID, m.Seq, m.Mentions); err != nil {
 		return err
 	}
-	m.Text, m.Mentions, m.EditedAt = text, mentions, fromMicros(micros(b.now))
+	m.Text, m.EditedAt = text, fromMicros(micros(b.now))
 	*out, err = b.touch(acc, a, m, Entry{Kind: KindEdit})
 	return err
 }
@@ -92,11 +93,13 @@ func (c *Chat) DeleteMessage(ctx context.Context, a Actor, roomID, messageID str
 		if err := b.storeMentions(m.RoomID, m.Seq, nil); err != nil {
 			return err
 		}
-		_, err = b.tx.Exec(b.ctx, `UPDATE log SET text = '', data = '', reply_to = NULL, deleted_at = $1 WHERE id = $2`, micros(b.now), m.ID)
+		m.Text, m.Reactions, m.ReplyTo, m.DeletedAt = "", nil, nil, fromMicros(micros(b.now))
+		m.take(entryData{Thread: m.Thread}) // what others have said about it stays
+		_, err = b.tx.Exec(b.ctx, `UPDATE log SET text = '', data = $1, reply_to = NULL, deleted_at = $2 WHERE id = $3`,
+			m.data().encode(), micros(b.now), m.ID)
 		if err != nil {
 			return err
 		}
-		m.Text, m.Mentions, m.Reactions, m.ReplyTo, m.DeletedAt = "", nil, nil, nil, fromMicros(micros(b.now))
 		out, err = b.touch(acc, a, m, Entry{Kind: KindDelete})
 		return err
 	})
@@ -106,6 +109,9 @@ func (c *Chat) DeleteMessage(ctx context.Context, a Actor, roomID, messageID str
 // touch writes the entry of a change to a message, and makes it the message's version.
 func (b *batch) touch(acc access, a Actor, m Message, e Entry) (Message, error) {
 	e.RoomID, e.ActorID, e.ActorName, e.targetID = m.RoomID, a.UserID, a.Name, m.ID
+	if acc.thread() {
+		e.parentID = acc.Holder
+	}
 	seq, err := b.append(&e)
 	if err != nil {
 		return m, err
@@ -163,12 +169,12 @@ type Revision struct {
 
 // Revisions returns what a message said before, oldest first.
 func (c *Chat) Revisions(ctx context.Context, a Actor, roomID, messageID string) ([]Revision, error) {
-	if _, err := c.reader(ctx, a, roomID); err != nil {
+	acc, err := c.reader(ctx, a, roomID)
+	if err != nil {
 		return nil, err
 	}
-	rows, err := c.db.Query(ctx, `SELECT v.text, v.created_at FROM revisions v JOIN log l ON l.id = v.message_id
-		JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1 AND m.left_seq IS NULL AND l.seq > m.from_seq
-		WHERE v.message_id = $2 AND l.room_id = $3 ORDER BY v.version`, a.UserID, messageID, roomID)
+	rows, err := c.db.Query(ctx, `SELECT v.text, v.created_at FROM revisions v JOIN log l ON l.id = v.message_id `+readableLog("$1", "$4", "$5")+`
+		WHERE v.message_id = $2 AND l.room_id = $3 ORDER BY v.version`, a.UserID, messageID, roomID, acc.Holder, acc.RootSeq)
 	out, err := db.Scan(rows, err, func(rows *sql.Rows, r *Revision) error {
 		var at int64
 		err := rows.Scan(&r.Text, &at)

@@ -27,6 +27,7 @@ const (
 	KindKick    EntryKind = "kick"
 	KindBan     EntryKind = "ban"
 	KindRole    EntryKind = "role"
+	KindThread  EntryKind = "thread" // what was said about a message in its thread, told now and then
 )
 
 // Entry is one thing that happened in a room. Everything that can change what a member sees of the room is one, so that whoever
@@ -40,7 +41,7 @@ type Entry struct {
 	ActorName string // as it is now
 	At        time.Time
 
-	Message *Message    // as it is now: for message, edit, delete, react and unreact
+	Message *Message    // as it is now: for message and what is about one
 	Emoji   string      // for react and unreact
 	Room    *Room       // as it is now: for create and update
 	Member  *RoomMember // as the entry made them: for join, leave, kick, ban and role
@@ -49,6 +50,7 @@ type Entry struct {
 	Blind []string
 
 	clientID, targetID, replyTo, text string
+	parentID                          string // of a thread's message, when it has just been written
 	data                              entryData
 }
 
@@ -57,6 +59,9 @@ type entryData struct {
 	Emoji    string    `json:"emoji,omitempty"`
 	Role     Role      `json:"role,omitempty"`
 	Mentions *Mentions `json:"mentions,omitempty"`
+
+	Thread *ThreadSummary `json:"thread,omitempty"`
+	From   *ThreadPlace   `json:"from,omitempty"`
 }
 
 func (d entryData) encode() string {
@@ -96,11 +101,16 @@ func orNull(s string) any {
 	return s
 }
 
-const selectEntries = `SELECT l.room_id, l.seq, l.id, l.kind, l.actor_id, u.name, l.client_id, l.target_id, l.text, l.data, l.reply_to,
+var selectEntries = entriesOf("log")
+
+// entriesOf reads entries with the people in them, out of the log or a part of it.
+func entriesOf(log string) string {
+	return `SELECT l.room_id, l.seq, l.id, l.kind, l.actor_id, u.name, l.client_id, l.target_id, l.text, l.data, l.reply_to,
 	l.created_at, l.edited_at, l.deleted_at, l.version, r.seq, r.actor_id, ru.name, CASE WHEN r.deleted_at IS NULL THEN r.text ELSE '' END, t.name
-	FROM log l JOIN users u ON u.id = l.actor_id
+	FROM ` + log + ` l JOIN users u ON u.id = l.actor_id
 	LEFT JOIN log r ON r.id = l.reply_to LEFT JOIN users ru ON ru.id = r.actor_id
 	LEFT JOIN users t ON t.id = l.target_id `
+}
 
 // scanEntry reads a row of selectEntries. The message of an entry about another one is not in the row.
 func scanEntry(rows *sql.Rows, e *Entry) error {
@@ -121,8 +131,9 @@ func scanEntry(rows *sql.Rows, e *Entry) error {
 	case KindMessage:
 		e.Message = &Message{
 			ID: e.ID, RoomID: e.RoomID, Seq: e.Seq, SenderID: e.ActorID, SenderName: e.ActorName, ClientID: e.clientID, Text: e.text,
-			CreatedAt: e.At, EditedAt: timeOrZero(edited), DeletedAt: timeOrZero(deleted), Version: version, Mentions: e.data.Mentions,
+			CreatedAt: e.At, EditedAt: timeOrZero(edited), DeletedAt: timeOrZero(deleted), Version: version,
 		}
+		e.Message.take(e.data)
 		if replyTo.Valid {
 			e.Message.ReplyTo = &Quote{
 				ID: replyTo.String, Seq: replySeq.Int64, SenderID: replyActor.String, SenderName: replyName.String, Text: excerpt(replyText.String),
@@ -145,8 +156,15 @@ func timeOrZero(n sql.NullInt64) time.Time {
 
 // about reports whether an entry is about an earlier message.
 func (k EntryKind) about() bool {
-	return k == KindEdit || k == KindDelete || k == KindReact || k == KindUnreact
+	switch k {
+	case KindEdit, KindDelete, KindReact, KindUnreact, KindThread:
+		return true
+	}
+	return false
 }
+
+// aboutKinds are the kinds of such entries, for queries.
+const aboutKinds = `('edit', 'delete', 'react', 'unreact', 'thread')`
 
 // Redacted returns what an entry is to somebody who may read what comes after a seq: what it shows of a message before is not in it.
 func (e *Entry) Redacted(from int64) *Entry {
@@ -198,7 +216,7 @@ func complete(ctx context.Context, q db.Querier, roomID string, entries []Entry)
 	}
 	if about {
 		targets, err := queryEntries(ctx, q, selectEntries+`WHERE l.id IN (SELECT target_id FROM log WHERE room_id = $1 AND seq BETWEEN $2 AND $3
-			AND kind IN ('edit', 'delete', 'react', 'unreact'))`, roomID, first, last)
+			AND kind IN `+aboutKinds+`)`, roomID, first, last)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ type Event struct {
 	Receipt *Receipt // somebody has received or read up to somewhere
 	Ended   *Ended   // sessions have ended
 	Stored  *Receipt // somebody has moved their own place back, which is nobody else's business
+	Follow  *Follow  // somebody follows a thread from now on, or no more
 }
 
 // Ended names sessions that are over, whose connections must close.

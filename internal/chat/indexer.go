@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 	"time"
 
@@ -156,25 +157,29 @@ func (c *Chat) indexEntries(ctx context.Context, tx *db.Tx, room string, entries
 	if err := complete(ctx, tx, room, entries); err != nil {
 		return err
 	}
+	var parent sql.NullString
+	if err := tx.QueryRow(ctx, `SELECT parent_id FROM rooms WHERE id = $1`, room).Scan(&parent); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	var fresh []*Message
 	for i := range entries {
 		m, kind := entries[i].Message, entries[i].Kind
-		if m == nil || seen[m.ID] || kind == KindReact || kind == KindUnreact {
+		if m == nil || seen[m.ID] || kind != KindMessage && kind != KindEdit && kind != KindDelete {
 			continue
 		}
 		seen[m.ID] = true
 		if kind == KindMessage {
 			fresh = append(fresh, m)
-		} else if err := reindex(ctx, tx, m); err != nil {
+		} else if err := reindex(ctx, tx, m, parent.String); err != nil {
 			return err
 		}
 	}
-	return indexNew(ctx, tx, fresh)
+	return indexNew(ctx, tx, fresh, parent.String)
 }
 
 // indexNew gives messages the next numbers of the index, all at once, in their order: the newest is found first.
-func indexNew(ctx context.Context, tx *db.Tx, messages []*Message) error {
+func indexNew(ctx context.Context, tx *db.Tx, messages []*Message, parentID string) error {
 	if len(messages) == 0 {
 		return nil
 	}
@@ -187,19 +192,19 @@ func indexNew(ctx context.Context, tx *db.Tx, messages []*Message) error {
 		if !m.DeletedAt.IsZero() {
 			continue
 		}
-		if err := putDocument(ctx, tx, last-int64(len(messages)-1-i), m); err != nil {
+		if err := putDocument(ctx, tx, last-int64(len(messages)-1-i), m, parentID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func putDocument(ctx context.Context, tx *db.Tx, doc int64, m *Message) error {
-	return execAll(ctx, tx, tx.Dialect().Search().Put, doc, m.RoomID, m.Seq, micros(m.CreatedAt), tx.Dialect().Tokens(documentTokens(m)))
+func putDocument(ctx context.Context, tx *db.Tx, doc int64, m *Message, parentID string) error {
+	return execAll(ctx, tx, tx.Dialect().Search().Put, doc, m.RoomID, m.Seq, micros(m.CreatedAt), tx.Dialect().Tokens(documentTokens(m, parentID)))
 }
 
 // reindex makes the index say what a message says after an edit or its deletion.
-func reindex(ctx context.Context, tx *db.Tx, m *Message) error {
+func reindex(ctx context.Context, tx *db.Tx, m *Message, parentID string) error {
 	var doc int64
 	err := tx.QueryRow(ctx, `SELECT doc FROM search_docs WHERE room_id = $1 AND seq = $2`, m.RoomID, m.Seq).Scan(&doc)
 	if db.IsNotFound(err) { // it was deleted when it was to be indexed, or is of this batch and not indexed yet
@@ -211,7 +216,7 @@ func reindex(ctx context.Context, tx *db.Tx, m *Message) error {
 	if err := execAll(ctx, tx, tx.Dialect().Search().Drop, doc); err != nil || !m.DeletedAt.IsZero() {
 		return err
 	}
-	return putDocument(ctx, tx, doc, m)
+	return putDocument(ctx, tx, doc, m, parentID)
 }
 
 // execAll runs statements that each use some of the same arguments.

@@ -99,7 +99,7 @@ func mayInvite(ctx context.Context, q db.Querier, a Actor, roomID string) error 
 	switch {
 	case err != nil:
 		return err
-	case acc.RoomKind.direct() || roomID == Lobby:
+	case acc.RoomKind.direct() || roomID == Lobby || acc.thread():
 		return errorf(Forbidden, "Nobody can be invited here")
 	case acc.RoomKind == Private && !acc.moderates():
 		return errorf(Forbidden, "Only moderators make links into this room")

@@ -137,7 +137,7 @@ func (c *Chat) AddMembers(ctx context.Context, a Actor, roomID string, userIDs [
 	}
 	var out Room
 	err := c.change(ctx, a, roomID, func(b *batch) error {
-		acc, err := b.access(a, roomID)
+		acc, err := b.roomAccess(a, roomID)
 		switch {
 		case err != nil:
 			return err
@@ -167,7 +167,7 @@ func (c *Chat) AddMembers(ctx context.Context, a Actor, roomID string, userIDs [
 // owner.
 func (c *Chat) LeaveRoom(ctx context.Context, a Actor, roomID string) error {
 	return c.change(ctx, a, roomID, func(b *batch) error {
-		acc, err := b.access(a, roomID)
+		acc, err := b.roomAccess(a, roomID)
 		switch {
 		case err != nil:
 			return err
@@ -238,7 +238,7 @@ func (c *Chat) SetRoomRole(ctx context.Context, a Actor, roomID, userID string, 
 
 // two finds what the actor and another member may do in a room.
 func (b *batch) two(a Actor, roomID, userID string) (acc, target access, err error) {
-	if acc, err = b.access(a, roomID); err != nil {
+	if acc, err = b.roomAccess(a, roomID); err != nil {
 		return acc, target, err
 	}
 	target, err = findAccess(b.ctx, b.tx, userID, roomID)
@@ -305,7 +305,7 @@ func (b *batch) ban(a Actor, acc access, userID, reason string) error {
 // LiftBan lets somebody join a room again. One who is not banned is no error.
 func (c *Chat) LiftBan(ctx context.Context, a Actor, roomID, userID string) error {
 	return c.change(ctx, a, roomID, func(b *batch) error {
-		acc, err := b.access(a, roomID)
+		acc, err := b.roomAccess(a, roomID)
 		if err != nil {
 			return err
 		}
@@ -325,6 +325,9 @@ func (c *Chat) Members(ctx context.Context, a Actor, roomID, afterID string, ban
 	acc, err := c.reader(ctx, a, roomID)
 	if err != nil {
 		return nil, err
+	}
+	if acc.thread() {
+		return c.followers(ctx, acc, afterID)
 	}
 	text := `SELECT m.user_id, u.name, m.role FROM memberships m JOIN users u ON u.id = m.user_id
 		WHERE m.room_id = $1 AND m.left_seq IS NULL AND m.user_id > $2 ORDER BY m.user_id LIMIT $3`

@@ -59,7 +59,8 @@ func (b *batch) mention(acc access, m *Mentions, name string) error {
 	}
 	var ids []string
 	rows, err := b.tx.Query(b.ctx, `SELECT u.id FROM users u JOIN memberships m ON m.user_id = u.id AND m.room_id = $1 AND m.left_seq IS NULL
-		WHERE (u.login = $2 OR lower(u.name) = $2) AND u.deactivated_at IS NULL ORDER BY u.login IS NULL, u.id LIMIT 5`, acc.RoomID, name)
+		WHERE (u.login = $2 OR lower(u.name) = $2) AND u.deactivated_at IS NULL AND ($3 = 0 OR m.from_seq < $3)
+		ORDER BY u.login IS NULL, u.id LIMIT 5`, acc.Holder, name, acc.RootSeq)
 	if ids, err = db.Scan(rows, err, scanString); err != nil {
 		return err
 	}
@@ -81,8 +82,11 @@ func (b *batch) mayAddressAll(acc access) error {
 		return nil
 	}
 	var n int
-	err := b.tx.QueryRow(b.ctx, `SELECT count(*) FROM (SELECT 1 FROM memberships WHERE room_id = $1 AND left_seq IS NULL LIMIT 21) few`,
-		acc.RoomID).Scan(&n)
+	text := `SELECT count(*) FROM (SELECT 1 FROM memberships WHERE room_id = $1 AND left_seq IS NULL LIMIT 21) few`
+	if acc.thread() { // all who follow it
+		text = `SELECT count(*) FROM (SELECT 1 FROM follows WHERE room_id = $1 AND following = 1 LIMIT 21) few`
+	}
+	err := b.tx.QueryRow(b.ctx, text, acc.RoomID).Scan(&n)
 	if err != nil {
 		return err
 	}

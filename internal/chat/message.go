@@ -25,6 +25,18 @@ type Message struct {
 	ReplyTo    *Quote
 	Mentions   *Mentions
 	Reactions  []Reaction
+	Thread     *ThreadSummary // what was said about it in a thread; nil when nothing was
+	From       *ThreadPlace   // the thread that it was sent to besides; nil for most
+}
+
+// data is what the log keeps of a message besides its columns.
+func (m *Message) data() entryData {
+	return entryData{Mentions: m.Mentions, Thread: m.Thread, From: m.From}
+}
+
+// take is the other way round.
+func (m *Message) take(d entryData) {
+	m.Mentions, m.Thread, m.From = d.Mentions, d.Thread, d.From
 }
 
 // Quote is the message that another answers, as much as is shown of it.
@@ -53,6 +65,11 @@ type Draft struct {
 	Text     string
 	ReplyTo  string   // id of a message of the room, or empty
 	Mentions []string // ids of people the sender has picked, besides those that the text names
+
+	// AlsoToRoom sends a reply in a thread to the thread's room too.
+	AlsoToRoom bool
+
+	from *ThreadPlace
 }
 
 const (
@@ -71,6 +88,9 @@ func (c *Chat) SendMessage(ctx context.Context, a Actor, d Draft) (Message, erro
 	op := &operation{room: d.RoomID, actor: a, draft: &d, done: make(chan error, 1)}
 	if err := c.do(ctx, op); err != nil {
 		return Message{}, err
+	}
+	if d.AlsoToRoom {
+		return op.message, c.alsoToRoom(ctx, a, op.message)
 	}
 	return op.message, nil
 }
@@ -166,21 +186,25 @@ func (c *Chat) History(ctx context.Context, a Actor, q HistoryQuery) (HistoryPag
 	return page, nil
 }
 
-// The directions of a page. The reader's membership is in the query, not only before it. The plus keeps SQLite from walking through
-// the log from where the membership begins, instead of from where the page does.
-const (
-	readable = `JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1 AND m.left_seq IS NULL AND l.seq > +m.from_seq
-	WHERE l.room_id = $2 AND l.kind = 'message' `
-	before = selectEntries + readable + `AND l.seq < $3 ORDER BY l.seq DESC LIMIT $4`
-	after  = selectEntries + readable + `AND l.seq > $3 ORDER BY l.seq LIMIT $4`
+// The directions of a page.
+var (
+	before = pageOf(`l.kind = 'message' AND l.seq < $3`, `l.seq DESC`)
+	after  = pageOf(`l.kind = 'message' AND l.seq > $3`, `l.seq`)
 )
+
+// pageOf reads a part of a room's log, whose first arguments are the reader, the room, the edge, the limit, and what [readableLog] needs. The
+// part is cut before anything is joined to it, whatever a planner that knows nothing of a new database thinks best.
+func pageOf(which, order string) string {
+	return entriesOf(`(SELECT l.* FROM log l`+readableLog("$1", "$5", "$6")+`WHERE l.room_id = $2 AND `+which+` ORDER BY `+order+` LIMIT $4)`) +
+		`ORDER BY ` + order
+}
 
 // messages reads one page, oldest first, and whether there are more beyond it.
 func (c *Chat) messages(ctx context.Context, acc access, text string, edge int64, limit int) ([]Message, bool, error) {
 	if limit <= 0 {
 		return nil, false, nil
 	}
-	entries, err := queryEntries(ctx, c.db, text, acc.UserID, acc.RoomID, edge, limit+1)
+	entries, err := queryEntries(ctx, c.db, text, acc.UserID, acc.RoomID, edge, limit+1, acc.Holder, acc.RootSeq)
 	if err != nil {
 		return nil, false, err
 	}

@@ -19,14 +19,14 @@ type MyRoom struct {
 	Mentions     int    // those of them that address this person, counted up to MaxUnread
 	Peers        []User // of a direct conversation: the others, by name
 	LastAt       time.Time
+	Following    bool // whether they follow it, when it is a thread
 }
 
 // MaxUnread is where counting unread messages ends: more is "many". It looks no further back than 2,000 entries, which somebody may
 // all have written themselves.
 const MaxUnread = 100
 
-const selectMine = `SELECT r.id, r.kind, r.name, r.topic, r.description, r.history, r.epoch, r.last_seq, r.members, r.created_by, r.created_at,
-	r.archived_at, m.role, m.from_seq, m.read_seq, m.delivered_seq,
+const selectMine = `SELECT ` + roomColumns + `, m.role, m.from_seq, m.read_seq, m.delivered_seq,
 	(SELECT count(*) FROM (SELECT 1 FROM log l WHERE l.room_id = r.id
 		AND l.seq > CASE WHEN m.read_seq > r.last_seq - 2000 THEN m.read_seq ELSE r.last_seq - 2000 END AND l.seq > +m.from_seq AND l.kind = 'message'
 		AND l.deleted_at IS NULL AND l.actor_id <> $1 LIMIT 100) unread),
@@ -60,7 +60,7 @@ func (c *Chat) MyRoom(ctx context.Context, a Actor, roomID string) (MyRoom, erro
 	var r MyRoom
 	err := scanMine(c.db.QueryRow(ctx, selectMine+`WHERE r.id = $2`, a.UserID, roomID), &r)
 	if db.IsNotFound(err) {
-		return r, errNoRoom()
+		return c.thread(ctx, a, roomID)
 	}
 	if err == nil {
 		rooms := []MyRoom{r}

@@ -75,7 +75,7 @@ func addReactions(ctx context.Context, q db.Querier, roomID string, first, last 
 	if about {
 		text = `SELECT r.message_id, r.emoji, r.user_id FROM reactions r WHERE r.message_id IN (
 			SELECT id FROM log WHERE room_id = $1 AND seq BETWEEN $2 AND $3 AND kind = 'message'
-			UNION SELECT target_id FROM log WHERE room_id = $1 AND seq BETWEEN $2 AND $3 AND kind IN ('edit', 'delete', 'react', 'unreact'))
+			UNION SELECT target_id FROM log WHERE room_id = $1 AND seq BETWEEN $2 AND $3 AND kind IN ` + aboutKinds + `)
 			ORDER BY r.message_id, r.created_at, r.emoji, r.user_id`
 	}
 	rows, err := q.Query(ctx, text, roomID, first, last)

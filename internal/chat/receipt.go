@@ -45,13 +45,19 @@ func (c *Chat) move(ctx context.Context, a Actor, roomID string, to func(access,
 		if h := b.heads[roomID]; h != nil {
 			acc.LastSeq = h.last
 		}
+		if err := b.threadCursors(&acc); err != nil {
+			return err
+		}
 		r = Receipt{RoomID: roomID, UserID: a.UserID, ReadSeq: acc.ReadSeq, DeliveredSeq: acc.DeliveredSeq, Private: !acc.Receipts, Members: acc.Members}
 		was := r
-		if to(acc, &r); r == was {
+		if to(acc, &r); r == was || acc.thread() && !acc.Following { // who does not follow a thread has no place in it
 			return nil
 		}
-		_, err = b.tx.Exec(b.ctx, `UPDATE memberships SET read_seq = $1, delivered_seq = $2 WHERE room_id = $3 AND user_id = $4 AND left_seq IS NULL`,
-			r.ReadSeq, r.DeliveredSeq, roomID, a.UserID)
+		text := `UPDATE memberships SET read_seq = $1, delivered_seq = $2 WHERE room_id = $3 AND user_id = $4 AND left_seq IS NULL`
+		if acc.thread() {
+			text = `UPDATE follows SET read_seq = $1, delivered_seq = $2 WHERE room_id = $3 AND user_id = $4`
+		}
+		_, err = b.tx.Exec(b.ctx, text, r.ReadSeq, r.DeliveredSeq, roomID, a.UserID)
 		told := r
 		if back {
 			b.publish(Event{Stored: &told})
@@ -65,12 +71,16 @@ func (c *Chat) move(ctx context.Context, a Actor, roomID string, to func(access,
 
 // Receipts tells how far the members of a room have got, those who have read the most first.
 func (c *Chat) Receipts(ctx context.Context, a Actor, roomID string) ([]Receipt, error) {
-	if _, err := c.reader(ctx, a, roomID); err != nil {
+	acc, err := c.reader(ctx, a, roomID)
+	if err != nil {
 		return nil, err
 	}
-	rows, err := c.db.Query(ctx, `SELECT m.room_id, m.user_id, CASE WHEN u.receipts = 1 THEN m.read_seq ELSE 0 END, m.delivered_seq FROM memberships m
-		JOIN users u ON u.id = m.user_id WHERE m.room_id = $1 AND m.left_seq IS NULL AND m.delivered_seq > 0
-		ORDER BY 3 DESC, m.delivered_seq DESC, m.user_id LIMIT 1000`, roomID)
+	of := `memberships m JOIN users u ON u.id = m.user_id WHERE m.room_id = $1 AND m.left_seq IS NULL`
+	if acc.thread() {
+		of = `follows m JOIN users u ON u.id = m.user_id WHERE m.room_id = $1 AND m.following = 1`
+	}
+	rows, err := c.db.Query(ctx, `SELECT m.room_id, m.user_id, CASE WHEN u.receipts = 1 THEN m.read_seq ELSE 0 END, m.delivered_seq FROM `+of+`
+		AND m.delivered_seq > 0 ORDER BY 3 DESC, m.delivered_seq DESC, m.user_id LIMIT 1000`, roomID)
 	out, err := db.Scan(rows, err, func(rows *sql.Rows, r *Receipt) error {
 		return rows.Scan(&r.RoomID, &r.UserID, &r.ReadSeq, &r.DeliveredSeq)
 	})

@@ -26,6 +26,7 @@ const (
 	Announcement RoomKind = "announcement" // public, only its moderators write
 	Direct       RoomKind = "direct"       // between two
 	Group        RoomKind = "group"        // between up to 50
+	ThreadRoom   RoomKind = "thread"       // about a message of another room, for those who may read that
 )
 
 // open reports a room that anybody may find and join.
@@ -57,6 +58,10 @@ type Room struct {
 	CreatedBy   string
 	CreatedAt   time.Time
 	ArchivedAt  time.Time // zero: not
+
+	ParentID string // of a thread: the room that it is in
+	RootID   string // of a thread: the message that it is about
+	RootSeq  int64  // of a thread: that message's seq in the parent
 }
 
 // The bounds of what describes a room, in characters.
@@ -245,7 +250,7 @@ type RoomChange struct {
 func (c *Chat) UpdateRoom(ctx context.Context, a Actor, roomID string, change RoomChange) (Room, error) {
 	var out Room
 	err := c.change(ctx, a, roomID, func(b *batch) error {
-		acc, err := b.access(a, roomID)
+		acc, err := b.roomAccess(a, roomID)
 		if err != nil {
 			return err
 		}
@@ -303,17 +308,21 @@ func microsOrNull(t time.Time) any {
 	return micros(t)
 }
 
-const selectRooms = `SELECT r.id, r.kind, r.name, r.topic, r.description, r.history, r.epoch, r.last_seq, r.members, r.created_by, r.created_at,
-	r.archived_at FROM rooms r `
+const roomColumns = `r.id, r.kind, r.name, r.topic, r.description, r.history, r.epoch, r.last_seq, r.members, r.created_by, r.created_at,
+	r.archived_at, r.parent_id, r.root_id, r.root_seq`
+
+const selectRooms = `SELECT ` + roomColumns + ` FROM rooms r `
 
 func scanRoom(row interface{ Scan(...any) error }, r *Room, more ...any) error {
-	var by sql.NullString
+	var by, parent, root sql.NullString
 	var created int64
-	var archived sql.NullInt64
+	var archived, rootSeq sql.NullInt64
 	err := row.Scan(append([]any{
 		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Description, &r.History, &r.Epoch, &r.LastSeq, &r.Members, &by, &created, &archived,
+		&parent, &root, &rootSeq,
 	}, more...)...)
 	r.CreatedBy, r.CreatedAt, r.ArchivedAt = by.String, fromMicros(created), timeOrZero(archived)
+	r.ParentID, r.RootID, r.RootSeq = parent.String, root.String, rootSeq.Int64
 	if r.ID == Lobby {
 		r.Members = 0
 	}

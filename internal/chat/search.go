@@ -36,6 +36,8 @@ type Hit struct {
 	Message  Message
 	RoomName string
 	RoomKind RoomKind
+	ParentID string // of a message in a thread: the room that the thread is in, whose name and kind are above
+	RootID   string // of a message in a thread: the message that the thread is about
 }
 
 // SearchResult is a page of hits, the newest first.
@@ -136,15 +138,15 @@ func (c *Chat) Search(ctx context.Context, a Actor, q SearchQuery) (SearchResult
 	if err != nil {
 		return SearchResult{}, err
 	}
-	rooms, err := c.searchableRooms(ctx, a, parsed.in, q.RoomID)
+	where, err := c.searchableRooms(ctx, a, parsed.in, q.RoomID)
 	if err != nil {
 		return SearchResult{}, unreadable(err)
 	}
-	groups, err := c.searchGroups(ctx, a, parsed, rooms)
+	groups, err := c.searchGroups(ctx, a, parsed, where)
 	if err != nil {
 		return SearchResult{}, unreadable(err)
 	}
-	out, err := c.find(ctx, a, parsed, groups, rooms, q.Cursor)
+	out, err := c.find(ctx, a, parsed, groups, where, q.Cursor)
 	if err != nil {
 		return SearchResult{}, unreadable(err)
 	}
@@ -152,31 +154,63 @@ func (c *Chat) Search(ctx context.Context, a Actor, q SearchQuery) (SearchResult
 }
 
 // searchableRooms are the actor's rooms, or those of them that a query names.
-func (c *Chat) searchableRooms(ctx context.Context, a Actor, names []string, id string) (map[string]myRoom, error) {
+func (c *Chat) searchableRooms(ctx context.Context, a Actor, names []string, id string) (scope, error) {
 	rows, err := c.db.Query(ctx, strings.Replace(selectRooms, " FROM rooms r ", ", m.from_seq FROM rooms r ", 1)+
 		`JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL AND m.user_id = $1`, a.UserID)
 	all, err := db.Scan(rows, err, func(rows *sql.Rows, r *myRoom) error { return scanRoom(rows, &r.Room, &r.from) })
 	if err != nil {
-		return nil, err
+		return scope{}, err
 	}
-	rooms := map[string]myRoom{}
+	where := scope{rooms: map[string]myRoom{}}
 	for _, r := range all {
 		wanted := id == "" || r.ID == id
 		for _, name := range names {
 			wanted = wanted && (r.ID == name || strings.EqualFold(r.Name, name))
 		}
 		if wanted {
-			rooms[r.ID] = r
+			where.rooms[r.ID] = r
 		}
 	}
-	if len(rooms) == 0 {
-		return nil, errNoRoom()
+	return where, c.narrow(ctx, a, &where, id)
+}
+
+// scope is where a search looks.
+type scope struct {
+	rooms map[string]myRoom
+	only  string // the one log that is looked through, when it is one: a room without threads, or a thread
+}
+
+// narrow finds out whether one log is all that is searched.
+func (c *Chat) narrow(ctx context.Context, a Actor, where *scope, id string) error {
+	if len(where.rooms) == 0 && id != "" {
+		t, err := c.thread(ctx, a, id)
+		if err != nil {
+			return err
+		}
+		parent, err := findRoom(ctx, c.db, t.ParentID)
+		parent.ID, parent.ParentID, parent.RootID, parent.LastSeq = t.ID, t.ParentID, t.RootID, t.LastSeq
+		where.rooms[id], where.only = myRoom{Room: parent}, id
+		return err
 	}
-	return rooms, nil
+	if len(where.rooms) == 0 {
+		return errNoRoom()
+	}
+	if len(where.rooms) > 1 {
+		return nil
+	}
+	for only := range where.rooms {
+		var one int
+		err := c.db.QueryRow(ctx, `SELECT 1 FROM rooms WHERE parent_id = $1 LIMIT 1`, only).Scan(&one)
+		if !db.IsNotFound(err) {
+			return err
+		}
+		where.only = only
+	}
+	return nil
 }
 
 // searchGroups are what the index is asked for: see [db.Dialect.Match].
-func (c *Chat) searchGroups(ctx context.Context, a Actor, q parsedQuery, rooms map[string]myRoom) ([][][]string, error) {
+func (c *Chat) searchGroups(ctx context.Context, a Actor, q parsedQuery, where scope) ([][][]string, error) {
 	var groups [][][]string
 	for _, phrase := range q.terms {
 		groups = append(groups, [][]string{phrase})
@@ -202,13 +236,13 @@ func (c *Chat) searchGroups(ctx context.Context, a Actor, q parsedQuery, rooms m
 	if q.me {
 		groups = append(groups, [][]string{{mentionToken(a.UserID)}, {mentionToken("all")}})
 	}
-	few, err := c.fewOfAll(ctx, rooms)
+	few, err := c.fewOfAll(ctx, where.rooms)
 	if err != nil {
 		return nil, err
 	}
-	if len(groups) == 0 || len(rooms) <= maxRoomTokens && few {
+	if n := len(where.rooms); len(groups) == 0 || n == 1 && where.only == "" || n <= maxRoomTokens && few {
 		var in [][]string
-		for id := range rooms {
+		for id := range where.rooms {
 			in = append(in, []string{roomToken(id)})
 		}
 		groups = append(groups, in)
@@ -234,7 +268,7 @@ type found struct {
 }
 
 // find reads pages of places until it has a page of hits: what was found may have been deleted since.
-func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, rooms map[string]myRoom, cursor int64) (SearchResult, error) {
+func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, where scope, cursor int64) (SearchResult, error) {
 	out := SearchResult{Hits: []Hit{}}
 	if cursor <= 0 {
 		if err := c.db.QueryRow(ctx, `SELECT value + 1 FROM counters WHERE name = 'search'`).Scan(&cursor); err != nil {
@@ -242,11 +276,11 @@ func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]st
 		}
 	}
 	for {
-		places, err := c.findPlaces(ctx, a, q, groups, rooms, cursor)
+		places, err := c.findPlaces(ctx, a, q, groups, where.only, cursor)
 		if err != nil {
 			return out, err
 		}
-		hits, err := c.hits(ctx, a, rooms, places)
+		hits, err := c.hits(ctx, a, where.rooms, places)
 		if err != nil {
 			return out, err
 		}
@@ -267,7 +301,7 @@ func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]st
 }
 
 // findPlaces asks the index, by each way that it has until one finds enough.
-func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, rooms map[string]myRoom, cursor int64) (places []found, err error) {
+func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups [][][]string, only string, cursor int64) (places []found, err error) {
 	from, to := int64(-1), int64(1<<62)
 	if !q.after.IsZero() {
 		from = micros(q.after) - 1
@@ -277,7 +311,7 @@ func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups []
 	}
 	index := c.db.Dialect.Search()
 	ways, args := index.Find, []any{c.db.Dialect.Match(groups), cursor, SearchPage + 1, a.UserID, from, to}
-	if only, ok := single(rooms); ok {
+	if only != "" {
 		ways, args = index.FindIn, append(args, only)
 	}
 	for i, text := range ways {
@@ -295,14 +329,6 @@ func (c *Chat) findPlaces(ctx context.Context, a Actor, q parsedQuery, groups []
 	return places, nil
 }
 
-// single is the one room that is searched, if it is one.
-func single(rooms map[string]myRoom) (string, bool) {
-	for id := range rooms {
-		return id, len(rooms) == 1
-	}
-	return "", false
-}
-
 // hits reads the messages that were found, those that the actor may read, as the log has them now.
 func (c *Chat) hits(ctx context.Context, a Actor, rooms map[string]myRoom, places []found) (map[found]Hit, error) {
 	out := map[found]Hit{}
@@ -314,22 +340,45 @@ func (c *Chat) hits(ctx context.Context, a Actor, rooms map[string]myRoom, place
 			at[memberKey{p.room, fmt.Sprint(p.seq)}] = p
 			args = append(args, p.room, p.seq)
 		}
-		entries, err := queryEntries(ctx, c.db, selectEntries+`JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1
-			AND m.left_seq IS NULL AND l.seq > +m.from_seq WHERE l.kind = 'message' AND l.deleted_at IS NULL AND (l.room_id, l.seq) IN (`+pairs(size)+`)`, args...)
+		entries, err := queryEntries(ctx, c.db, selectEntries+`JOIN rooms o ON o.id = l.room_id
+			JOIN memberships m ON m.room_id = COALESCE(o.parent_id, o.id) AND m.user_id = $1
+			AND m.left_seq IS NULL AND COALESCE(o.root_seq, l.seq) > m.from_seq WHERE l.kind = 'message' AND l.deleted_at IS NULL AND (l.room_id, l.seq) IN (`+pairs(size)+`)`, args...)
 		if err != nil {
 			return err
 		}
 		for i := range entries {
 			m := entries[i].Message
-			r, ok := rooms[m.RoomID]
-			if !ok {
+			r, err := c.roomOfHit(ctx, rooms, m.RoomID)
+			if err != nil {
+				return err
+			}
+			if r.ID == "" {
 				continue
 			}
-			out[at[memberKey{m.RoomID, fmt.Sprint(m.Seq)}]] = Hit{Message: *entries[i].Redacted(r.from).Message, RoomName: r.Name, RoomKind: r.Kind}
+			out[at[memberKey{m.RoomID, fmt.Sprint(m.Seq)}]] = Hit{
+				Message: *entries[i].Redacted(r.from).Message, RoomName: r.Name, RoomKind: r.Kind, ParentID: r.ParentID, RootID: r.RootID,
+			}
 		}
 		return nil
 	})
 	return out, err
+}
+
+// roomOfHit is the room of the reader that a hit is in, itself or in one of its threads; none when it is elsewhere.
+func (c *Chat) roomOfHit(ctx context.Context, rooms map[string]myRoom, id string) (myRoom, error) {
+	if r, ok := rooms[id]; ok {
+		return r, nil
+	}
+	t, err := findRoom(ctx, c.db, id)
+	if err != nil {
+		return myRoom{}, err
+	}
+	r, ok := rooms[t.ParentID]
+	if ok {
+		r.ParentID, r.RootID, r.from = t.ParentID, t.RootID, 0
+	}
+	rooms[id] = r // it is asked for once
+	return r, nil
 }
 
 // pairs is the text "VALUES ($2, $3), ($4, $5)" of so many places, whose seqs are numbers.

@@ -162,8 +162,15 @@ func (s *sending) send(op *operation) (refused, failed error) {
 			return split(err)
 		}
 	}
+	e.data = entryData{From: d.from}
 	if e.data.Mentions, err = b.mentions(acc, d.Text, d.Mentions); err != nil {
 		return split(err)
+	}
+	if acc.thread() {
+		e.parentID = acc.Holder
+		if err := b.followReply(acc, e.data.Mentions); err != nil {
+			return nil, err
+		}
 	}
 	if err := b.number(e); err != nil {
 		return split(err)
@@ -171,8 +178,9 @@ func (s *sending) send(op *operation) (refused, failed error) {
 	b.pending = append(b.pending, e)
 	op.message = Message{
 		ID: e.ID, RoomID: e.RoomID, Seq: e.Seq, SenderID: acc.UserID, SenderName: acc.UserName, ClientID: d.ClientID, Text: d.Text,
-		CreatedAt: e.At, Version: e.Seq, ReplyTo: quote, Mentions: e.data.Mentions,
+		CreatedAt: e.At, Version: e.Seq, ReplyTo: quote,
 	}
+	op.message.take(e.data)
 	e.Message = &op.message
 	if fault("wrong-seq-in-ack") {
 		wrong := op.message

@@ -30,6 +30,8 @@ const (
 	maxBehind = 3000
 )
 
+var selectNews = pageOf(`l.seq > $3`, `l.seq`)
+
 // Sync returns what happened in a room after a position. Whether the position is one of this log is told by the entry that stands
 // there: a restored backup, a database that failed over, a log that was cut all show in it.
 func (c *Chat) Sync(ctx context.Context, a Actor, p Position) (News, error) {
@@ -49,8 +51,7 @@ func (c *Chat) Sync(ctx context.Context, a Actor, p Position) (News, error) {
 		n.Reset = true
 		return n, nil
 	}
-	entries, err := queryEntries(ctx, c.db, selectEntries+`JOIN memberships m ON m.room_id = l.room_id AND m.user_id = $1 AND m.left_seq IS NULL
-		AND l.seq > +m.from_seq WHERE l.room_id = $2 AND l.seq > $3 ORDER BY l.seq LIMIT $4`, a.UserID, p.RoomID, p.Seq, maxNews+1)
+	entries, err := queryEntries(ctx, c.db, selectNews, a.UserID, p.RoomID, p.Seq, maxNews+1, acc.Holder, acc.RootSeq)
 	if err != nil {
 		return News{}, unreadable(err)
 	}

@@ -97,8 +97,12 @@ func plain(id string) string {
 }
 
 // documentTokens are those that a message is found by.
-func documentTokens(m *Message) []string {
+// A message of a thread is found in the thread's parent too.
+func documentTokens(m *Message, parentID string) []string {
 	tokens := []string{roomToken(m.RoomID), senderToken(m.SenderID)}
+	if parentID != "" {
+		tokens = append(tokens, roomToken(parentID))
+	}
 	if strings.Contains(m.Text, "http://") || strings.Contains(m.Text, "https://") {
 		tokens = append(tokens, linkToken)
 	}

@@ -56,6 +56,17 @@ func inRoom(more reply) func(*matrix, string) reply {
 	}
 }
 
+// inThread makes the payload of an event about a thread in the private room.
+func inThread(more reply) func(*matrix, string) reply {
+	return func(m *matrix, _ string) reply {
+		p := reply{"roomId": m.thread, "messageId": m.reply}
+		for k, v := range more {
+			p[k] = v
+		}
+		return p
+	}
+}
+
 func nothing(*matrix, string) reply { return reply{} }
 
 // matrixCases has a row for every event of the registry: one that is not here fails the test.
@@ -125,6 +136,10 @@ var matrixCases = map[string]matrixCase{
 	"member-role": {insiders("room-owner"), func(m *matrix, _ string) reply {
 		return reply{"roomId": m.room, "userId": m.ids["victim"], "role": "moderator"}
 	}},
+	"thread-open":       {insiders("member"), inRoom(nil)},
+	"thread-close":      {insiders("member"), inThread(nil)},
+	"thread-list":       {insiders("member"), inRoom(nil)},
+	"thread-follow":     {insiders("member"), inThread(nil)},
 	"chat-message":      {insiders("member"), inRoom(reply{"text": "canary of a member"})},
 	"message-edit":      {[]string{"room-owner"}, inRoom(reply{"text": "edited canary"})},
 	"message-delete":    {insiders("room-moderator"), inRoom(nil)},
@@ -142,6 +157,8 @@ type matrix struct {
 	ids     map[string]string
 	room    string
 	message string
+	thread  string // about the message
+	reply   string // in the thread
 	n       int
 }
 
@@ -178,6 +195,8 @@ func (m *matrix) newRoom() {
 	owner.must("member-kick", reply{"roomId": m.room, "userId": m.ids["ex-member"]})
 	owner.must("member-kick", reply{"roomId": m.room, "userId": m.ids["banned"], "ban": true})
 	m.message = owner.must("chat-message", reply{"roomId": m.room, "text": "late canary for @member"})["messageId"].(string)
+	m.thread = owner.must("thread-open", reply{"roomId": m.room, "messageId": m.message})["roomId"].(string)
+	m.reply = owner.must("chat-message", reply{"roomId": m.thread, "text": "late canary in a thread"})["messageId"].(string)
 }
 
 // connect gives somebody a connection as it is at the beginning.
@@ -187,6 +206,28 @@ func (m *matrix) connect(who string) *person {
 		p.must("user-join", reply{})
 	}
 	return p
+}
+
+// threadCases are the events about rooms and messages again, now in a thread.
+var threadCases = map[string]matrixCase{
+	"room-get":          {insiders("member"), inThread(nil)},
+	"room-join":         {insiders("member"), inThread(nil)},
+	"room-leave":        {nil, inThread(nil)},
+	"room-update":       {nil, inThread(reply{"topic": "changed canary"})},
+	"room-sync":         {insiders("member"), inThread(nil)},
+	"room-history":      {insiders("member"), inThread(nil)},
+	"room-read":         {insiders("member"), inThread(reply{"seq": 1})},
+	"room-delivered":    {insiders("member"), inThread(reply{"seq": 1})},
+	"room-receipts":     {insiders("member"), inThread(nil)},
+	"member-list":       {insiders("member"), inThread(nil)},
+	"member-add":        {nil, inThread(reply{"userIds": []string{}})},
+	"invite-create":     {nil, inThread(nil)},
+	"chat-message":      {insiders("member"), inThread(reply{"text": "canary of a member"})},
+	"message-edit":      {[]string{"room-owner"}, inThread(reply{"text": "edited canary"})},
+	"message-react":     {insiders("member"), inThread(reply{"emoji": "👍"})},
+	"message-revisions": {insiders("member"), inThread(nil)},
+	"search":            {insiders("member"), inThread(reply{"query": "canary"})},
+	"message-delete":    {insiders("room-moderator"), inThread(nil)},
 }
 
 // Every event × everybody: whoever may not is told so, by a typed refusal, and nobody from outside ever receives a byte of the
@@ -204,6 +245,12 @@ func TestAuthorisationMatrix(t *testing.T) {
 			for _, who := range matrixRoles {
 				calls++
 				m.try(e.Name, who, tc)
+			}
+		}
+		for name, tc := range threadCases {
+			for _, who := range matrixRoles {
+				calls++
+				m.try(name, who, tc)
 			}
 		}
 		if len(matrixCases) != len(live.Registry()) {

@@ -68,8 +68,8 @@ func (d *DB) Find(ctx context.Context, setting, text string, args []any, scan fu
 
 // The reader's membership is in the query: nothing is found that they may not read. It is a value, not a join, so that documents come
 // in the order in which they are walked through, and the walk ends when there are enough.
-const findReadable = `WHERE d.created_at > $5 AND d.created_at < $6 AND (SELECT d.seq > m.from_seq FROM memberships m
-	WHERE m.room_id = d.room_id AND m.user_id = $4 AND m.left_seq IS NULL) `
+const findReadable = `WHERE d.created_at > $5 AND d.created_at < $6 AND (SELECT COALESCE(r.root_seq, d.seq) > m.from_seq FROM rooms r
+	JOIN memberships m ON m.room_id = COALESCE(r.parent_id, r.id) AND m.user_id = $4 AND m.left_seq IS NULL WHERE r.id = d.room_id) `
 
 // walk goes back over the newest documents.
 func walk(which string) string {

@@ -2,6 +2,7 @@ package live
 
 import (
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/time/rate"
@@ -18,6 +19,10 @@ type client struct {
 	actor     atomic.Pointer[chat.Actor]     // nil before user-join
 	challenge atomic.Pointer[auth.Challenge] // for a passkey, until it is answered
 	idle      atomic.Bool                    // its person is not looking
+
+	mu       sync.Mutex
+	threads  map[string]string // those that it hears of → their rooms
+	wantsNew bool              // it has asked for the threads that its person follows: it hears of new ones too
 }
 
 func (c *client) person() *chat.Actor { return c.actor.Load() }
@@ -51,6 +56,9 @@ func userRoom(userID string) string { return "user:" + userID }
 
 // leaveAll takes the connection out of all rooms but its own.
 func (c *client) leaveAll() {
+	c.mu.Lock()
+	c.threads, c.wantsNew = nil, false
+	c.mu.Unlock()
 	for _, room := range c.socket.Rooms() {
 		if room != c.socket.ID() {
 			c.socket.Leave(room)

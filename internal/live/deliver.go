@@ -49,6 +49,9 @@ func (d *Door) Deliver(e chat.Event) {
 		d.deliverReceipt(e.Receipt)
 	case e.Stored != nil:
 		d.tellOwn(e.Stored)
+	case e.Follow != nil:
+		d.tellNodes(nodeMessage{Follow: e.Follow})
+		d.followed(*e.Follow)
 	case e.Ended != nil:
 		d.tellNodes(nodeMessage{Ended: e.Ended})
 		d.sessionsEnded(*e.Ended)
@@ -68,6 +71,7 @@ func (d *Door) deliverEntry(e *delivery) {
 			break
 		}
 		d.failed("leave", d.io.To(target).Local().SocketsLeave(room))
+		d.leaveThreads(e.Target, e.Room)
 		d.typing.forget(e.Room, e.Target)
 	}
 	switch {

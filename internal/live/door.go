@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,11 +61,15 @@ type Door struct {
 	sequence *sequencer
 	watcher  *watcher // nil before Watch
 	draining atomic.Bool
+	life     context.Context //nolint:containedctx // it ends with the door
+	end      context.CancelFunc
+	running  sync.WaitGroup // what goes on beside requests
 }
 
 // New makes the door. Chat may be set later, before the first request, with SetChat: the two need each other.
 func New(o Options) *Door {
 	d := &Door{o: o, typing: typists{at: map[[2]string]*typist{}}}
+	d.life, d.end = context.WithCancel(context.Background())
 	if o.ClientIP == nil {
 		d.o.ClientIP = peerIP
 	}
@@ -145,8 +150,10 @@ func (d *Door) Drain(ctx context.Context, within time.Duration) error {
 
 // Close ends all connections and waits until they have ended, or ctx is done.
 func (d *Door) Close(ctx context.Context) error {
+	d.end()
 	d.watcher.close()
 	d.sequence.close()
+	d.running.Wait()
 	err := d.io.Close(ctx)
 	d.people.close()
 	d.typing.close()

@@ -13,6 +13,8 @@ type messageRequest struct {
 	Text     string   `json:"text"`
 	ReplyTo  string   `json:"replyTo"`  // id of a message of the room
 	Mentions []string `json:"mentions"` // ids of people, besides those that the text names
+	// AlsoToRoom sends what is said in a thread to the thread's room too.
+	AlsoToRoom bool `json:"alsoToRoom"`
 }
 
 type messageReply struct {
@@ -25,7 +27,9 @@ type messageReply struct {
 
 // chatMessage commits a message; the answer is its acknowledgement.
 func (d *Door) chatMessage(ctx context.Context, c *client, in messageRequest) (messageReply, error) {
-	m, err := d.o.Chat.SendMessage(ctx, *c.person(), chat.Draft(in))
+	m, err := d.o.Chat.SendMessage(ctx, *c.person(), chat.Draft{
+		RoomID: in.RoomID, ClientID: in.ClientID, Text: in.Text, ReplyTo: in.ReplyTo, Mentions: in.Mentions, AlsoToRoom: in.AlsoToRoom,
+	})
 	return messageReply{done, m.ID, m.RoomID, m.Seq, timestamp(m.CreatedAt)}, err
 }
 

@@ -25,6 +25,8 @@ type nodeMessage struct {
 	Look  bool        `json:"look,omitempty"` // somebody's profile has changed
 	Here  *nodePeople `json:"here,omitempty"`
 	Who   bool        `json:"who,omitempty"` // asks the others who is connected to them
+
+	Follow *chat.Follow `json:"follow,omitempty"`
 }
 
 // remoteEmit is an event that is in no log.
@@ -67,6 +69,8 @@ func (d *Door) heardFrom(message []byte) {
 		d.watcher.soon()
 	case m.Here != nil:
 		d.people.hearNode(*m.Here)
+	case m.Follow != nil:
+		d.followed(*m.Follow)
 	case m.Who:
 		d.tellNodes(nodeMessage{Here: d.people.ofThisNode()})
 	}
@@ -120,6 +124,7 @@ func (d *Door) reconcile(ctx context.Context) {
 		}
 		for _, c := range d.clientsOf(userID) {
 			d.enterMissing(c, heads)
+			d.enterFollowed(ctx, c)
 		}
 	}
 }

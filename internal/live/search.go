@@ -17,6 +17,8 @@ type wireHit struct {
 	Message  wireMessage   `json:"message"`
 	RoomName string        `json:"roomName"`
 	RoomKind chat.RoomKind `json:"roomKind"`
+	ParentID string        `json:"parentId,omitempty"` // of a message in a thread: the room that the thread is in
+	RootID   string        `json:"rootId,omitempty"`   // of a message in a thread: the message that it is about
 }
 
 type searchReply struct {
@@ -31,7 +33,7 @@ func (d *Door) search(ctx context.Context, c *client, in searchRequest) (searchR
 	out := searchReply{ok: done, Hits: []wireHit{}, Cursor: found.Cursor}
 	for i := range found.Hits {
 		h := &found.Hits[i]
-		out.Hits = append(out.Hits, wireHit{toWire(&h.Message), h.RoomName, h.RoomKind})
+		out.Hits = append(out.Hits, wireHit{toWire(&h.Message), h.RoomName, h.RoomKind, h.ParentID, h.RootID})
 	}
 	return out, err
 }

@@ -37,6 +37,22 @@ type wireMessage struct {
 	ReplyTo   *wireQuote      `json:"replyTo,omitempty"`
 	Mentions  *chat.Mentions  `json:"mentions,omitempty"`
 	Reactions []chat.Reaction `json:"reactions,omitempty"`
+	Thread    *wireSummary    `json:"thread,omitempty"`     // what was said about it in its thread
+	From      *wirePlace      `json:"fromThread,omitempty"` // the reply in a thread that it is a copy of
+}
+
+// wireSummary is what a message shows of its thread.
+type wireSummary struct {
+	RoomID  string   `json:"roomId"` // the thread
+	Replies int      `json:"replies"`
+	LastAt  string   `json:"lastAt"`
+	UserIDs []string `json:"userIds"` // some of those who replied, the latest first
+}
+
+// wirePlace is a message and where it is.
+type wirePlace struct {
+	RoomID    string `json:"roomId"`
+	MessageID string `json:"messageId"`
 }
 
 type wireQuote struct {
@@ -58,6 +74,12 @@ func toWire(m *chat.Message) wireMessage {
 	}
 	if m.Version != m.Seq {
 		w.Version = m.Version
+	}
+	if t := m.Thread; t != nil {
+		w.Thread = &wireSummary{t.RoomID, t.Replies, timestamp(t.Last()), t.UserIDs}
+	}
+	if m.From != nil {
+		w.From = &wirePlace{m.From.RoomID, m.From.MessageID}
 	}
 	if q := m.ReplyTo; q != nil {
 		w.ReplyTo = &wireQuote{ID: q.ID, Seq: q.Seq, UserID: q.SenderID, Username: q.SenderName, Text: q.Text}
@@ -84,12 +106,15 @@ type wireRoom struct {
 	CreatedBy   string           `json:"createdBy"`
 	CreatedAt   string           `json:"createdAt"`
 	ArchivedAt  string           `json:"archivedAt,omitempty"`
+	ParentID    string           `json:"parentId,omitempty"` // of a thread: the room that it is in
+	RootID      string           `json:"rootId,omitempty"`   // of a thread: the message that it is about
 }
 
 func toWireRoom(r chat.Room) wireRoom {
 	return wireRoom{
 		RoomID: r.ID, Kind: r.Kind, Name: r.Name, Topic: r.Topic, Description: r.Description, History: r.History,
 		CreatedBy: r.CreatedBy, CreatedAt: timestamp(r.CreatedAt), ArchivedAt: optional(r.ArchivedAt),
+		ParentID: r.ParentID, RootID: r.RootID,
 	}
 }
 
@@ -112,13 +137,15 @@ type wireMyRoom struct {
 	Unread       int          `json:"unread"`   // counted up to 100
 	Mentions     int          `json:"mentions"` // counted up to 100
 	LastAt       string       `json:"lastAt,omitempty"`
-	Peers        []wirePerson `json:"peers,omitempty"` // of a direct conversation
+	Peers        []wirePerson `json:"peers,omitempty"`     // of a direct conversation
+	Following    bool         `json:"following,omitempty"` // of a thread
 }
 
 func (d *Door) toWireMyRoom(r chat.MyRoom) wireMyRoom {
 	w := wireMyRoom{
 		wireRoom: toWireRoom(r.Room), Members: r.Members, Role: r.Role, Epoch: r.Epoch, LastSeq: r.LastSeq, FirstSeq: r.FromSeq + 1,
 		ReadSeq: r.ReadSeq, DeliveredSeq: r.DeliveredSeq, Unread: r.Unread, Mentions: r.Mentions, LastAt: optional(r.LastAt),
+		Following: r.Following,
 	}
 	for _, u := range r.Peers {
 		w.Peers = append(w.Peers, d.toWirePerson(u))
@@ -186,7 +213,7 @@ type wireEntry struct {
 	UserID    string         `json:"userId"` // who did it
 	Username  string         `json:"username"`
 	Timestamp string         `json:"timestamp"`
-	Message   *wireMessage   `json:"message,omitempty"` // as it is now: for edit, delete, react, unreact
+	Message   *wireMessage   `json:"message,omitempty"` // as it is now: for what is about one
 	Emoji     string         `json:"emoji,omitempty"`   // for react, unreact
 	Room      *wireRoom      `json:"room,omitempty"`    // as it is now: for create, update
 	Member    *wireMember    `json:"member,omitempty"`  // for join, leave, kick, ban, role
@@ -214,7 +241,7 @@ func toWireEntry(e *chat.Entry) wireEntry {
 // entryEvents are the names of the events that tell of entries.
 var entryEvents = map[chat.EntryKind]string{
 	chat.KindMessage: "new-message", chat.KindEdit: "message-edited", chat.KindDelete: "message-deleted",
-	chat.KindReact: "message-reaction", chat.KindUnreact: "message-reaction", chat.KindCreate: "room-created", chat.KindUpdate: "room-updated",
+	chat.KindReact: "message-reaction", chat.KindUnreact: "message-reaction", chat.KindThread: "message-updated", chat.KindCreate: "room-created", chat.KindUpdate: "room-updated",
 	chat.KindJoin: "member-joined", chat.KindLeave: "member-left", chat.KindKick: "member-left", chat.KindBan: "member-left",
 	chat.KindRole: "member-role",
 }

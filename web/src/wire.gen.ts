@@ -5,11 +5,13 @@ export interface ServerEvents {
   'message-edited': (payload: Entry) => void;
   'message-deleted': (payload: Entry) => void;
   'message-reaction': (payload: Entry) => void;
+  'message-updated': (payload: Entry) => void;
   'room-created': (payload: Entry) => void;
   'room-updated': (payload: Entry) => void;
   'member-joined': (payload: Entry) => void;
   'member-left': (payload: Entry) => void;
   'member-role': (payload: Entry) => void;
+  'thread-followed': (payload: FollowNotice) => void;
   'room-added': (payload: RoomNotice) => void;
   'room-removed': (payload: RoomNotice) => void;
   'room-read': (payload: Receipt) => void;
@@ -81,6 +83,10 @@ export interface Requests {
   'member-kick': { payload: MemberKickRequest; answer: Done };
   'member-unban': { payload: MemberRequest; answer: Done };
   'member-role': { payload: MemberRoleRequest; answer: Done };
+  'thread-open': { payload: ThreadOpenRequest; answer: RoomReply };
+  'thread-close': { payload: RoomRequest; answer: Done };
+  'thread-list': { payload: ThreadListRequest; answer: ThreadListReply };
+  'thread-follow': { payload: ThreadFollowRequest; answer: RoomReply };
   'chat-message': { payload: MessageRequest; answer: MessageReply };
   'message-edit': { payload: MessageEditRequest; answer: OneMessageReply };
   'message-delete': { payload: OneMessageRequest; answer: OneMessageReply };
@@ -108,6 +114,8 @@ export interface Message {
   replyTo?: Quote;
   mentions?: Mentions;
   reactions?: Reaction[];
+  thread?: Summary;
+  fromThread?: Place;
 }
 
 export interface Entry {
@@ -122,6 +130,12 @@ export interface Entry {
   emoji?: string;
   room?: Room;
   member?: Member;
+}
+
+export interface FollowNotice {
+  roomId: string;
+  parentId: string;
+  following: boolean;
 }
 
 export interface RoomNotice {
@@ -531,12 +545,35 @@ export interface MemberRoleRequest {
   role?: Role;
 }
 
+export interface ThreadOpenRequest {
+  roomId?: string;
+  messageId?: string;
+}
+
+export interface ThreadListRequest {
+  roomId?: string;
+  unread?: boolean;
+  cursor?: number;
+}
+
+export interface ThreadListReply {
+  success: true;
+  threads: Thread[];
+  cursor?: number;
+}
+
+export interface ThreadFollowRequest {
+  roomId?: string;
+  on?: boolean;
+}
+
 export interface MessageRequest {
   roomId?: string;
   clientId?: string;
   text?: string;
   replyTo?: string;
   mentions?: string[];
+  alsoToRoom?: boolean;
 }
 
 export interface MessageReply {
@@ -618,7 +655,19 @@ export interface Reaction {
   userIds: string[];
 }
 
-export type EntryKind = 'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role';
+export interface Summary {
+  roomId: string;
+  replies: number;
+  lastAt: string;
+  userIds: string[];
+}
+
+export interface Place {
+  roomId: string;
+  messageId: string;
+}
+
+export type EntryKind = 'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'thread';
 
 export interface Room {
   roomId: string;
@@ -630,6 +679,8 @@ export interface Room {
   createdBy: string;
   createdAt: string;
   archivedAt?: string;
+  parentId?: string;
+  rootId?: string;
 }
 
 export interface Member {
@@ -665,6 +716,8 @@ export interface MyRoom {
   createdBy: string;
   createdAt: string;
   archivedAt?: string;
+  parentId?: string;
+  rootId?: string;
   members: number;
   role: Role;
   epoch: string;
@@ -676,6 +729,7 @@ export interface MyRoom {
   mentions: number;
   lastAt?: string;
   peers?: Person[];
+  following?: boolean;
 }
 
 export interface Passkey {
@@ -711,7 +765,7 @@ export interface Invitation {
   uses: number;
 }
 
-export type RoomKind = 'public' | 'private' | 'announcement' | 'direct' | 'group';
+export type RoomKind = 'public' | 'private' | 'announcement' | 'direct' | 'group' | 'thread';
 
 export type HistoryMode = 'all' | 'joined';
 
@@ -725,7 +779,14 @@ export interface Listed {
   createdBy: string;
   createdAt: string;
   archivedAt?: string;
+  parentId?: string;
+  rootId?: string;
   members: number;
+}
+
+export interface Thread {
+  room: MyRoom;
+  root: Message;
 }
 
 export interface Revision {
@@ -737,6 +798,8 @@ export interface Hit {
   message: Message;
   roomName: string;
   roomKind: RoomKind;
+  parentId?: string;
+  rootId?: string;
 }
 
 export type ErrorCode = 'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'unconfirmed' | 'second-factor' | 'retry' | 'internal';

@@ -13,7 +13,7 @@ export type ClientEvents = { [K in RequestName]: (payload: Payload<K>, ack?: (an
 
 /** The events that are entries of a room's log: they have the room's next seq. */
 export const LOG_EVENTS = [
-  'new-message', 'message-edited', 'message-deleted', 'message-reaction', 'room-created', 'room-updated', 'member-joined', 'member-left', 'member-role',
+  'new-message', 'message-edited', 'message-deleted', 'message-reaction', 'message-updated', 'room-created', 'room-updated', 'member-joined', 'member-left', 'member-role',
 ] as const;
 export type LogEvent = (typeof LOG_EVENTS)[number];
 export type LogPayload = Parameters<ServerEvents[LogEvent]>[0];

@@ -22,9 +22,9 @@ func main() {
 // unions are the values of strings that have a type of their own.
 var unions = map[string]string{
 	"Kind": "'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'unconfirmed' | 'second-factor' | 'retry' | 'internal'",
-	"Role": "'owner' | 'admin' | 'moderator' | 'member' | 'guest'", "RoomKind": "'public' | 'private' | 'announcement' | 'direct' | 'group'",
+	"Role": "'owner' | 'admin' | 'moderator' | 'member' | 'guest'", "RoomKind": "'public' | 'private' | 'announcement' | 'direct' | 'group' | 'thread'",
 	"HistoryMode": "'all' | 'joined'",
-	"EntryKind":   "'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role'",
+	"EntryKind":   "'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'thread'",
 }
 
 // generator collects the types that are met.
