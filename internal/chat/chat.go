@@ -24,6 +24,8 @@ type Options struct {
 	Publish func(Event)
 	// Committed is called after each batch with its number of operations and how long its transaction took. It may be nil.
 	Committed func(operations int, took time.Duration)
+	// TellEvery is how often at most a room's log tells of one of its threads; default 5 s.
+	TellEvery time.Duration
 	// Now is the clock; default time.Now. It orders nothing.
 	Now func() time.Time
 	// NewID makes ids; default 26 sortable random characters.
@@ -69,6 +71,9 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 	if c.limits.MessageChars == 0 {
 		c.limits.MessageChars = 4000
 	}
+	if o.TellEvery == 0 {
+		o.TellEvery = 5 * time.Second
+	}
 	if c.publish == nil {
 		c.publish = func(Event) {}
 	}
@@ -91,7 +96,7 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 	}
 	c.indexer = newIndexer(c)
 	go c.indexer.loop()
-	c.teller = newTeller(c)
+	c.teller = newTeller(c, o.TellEvery)
 	go c.teller.loop()
 	return c, nil
 }

@@ -15,6 +15,9 @@ import (
 	"parley/internal/db/dbtest"
 )
 
+// tellEvery is how often a room is told of a thread here.
+const tellEvery = 200 * time.Millisecond
+
 type fixture struct {
 	*chat.Chat
 	t  *testing.T
@@ -45,7 +48,7 @@ func openWith(t *testing.T, o db.Options, limits chat.Limits) *fixture {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, db: d}
-	f.Chat, err = chat.New(t.Context(), chat.Options{DB: d, Limits: limits, Publish: func(e chat.Event) {
+	f.Chat, err = chat.New(t.Context(), chat.Options{DB: d, Limits: limits, TellEvery: tellEvery, Publish: func(e chat.Event) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.events = append(f.events, e)

@@ -265,7 +265,7 @@ func (c *Chat) KickMember(ctx context.Context, a Actor, roomID, userID string, b
 	}
 	return c.change(ctx, a, roomID, func(b *batch) error {
 		acc, target, err := b.two(a, roomID, userID)
-		if ban && err != nil && acc.moderates() { // somebody who has left can be banned all the same
+		if ban && err != nil && acc.moderates() && !acc.thread() { // somebody who has left can be banned all the same
 			return b.ban(a, acc, userID, reason)
 		}
 		switch {

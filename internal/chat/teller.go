@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	// tellEvery is how often at most a room's log tells of one thing that goes on beside it: its members are spared the rest.
-	tellEvery   = 5 * time.Second
 	tellTimeout = 30 * time.Second
 	tellLook    = 30 * time.Second // how often all is looked at, for what another node has not told
 )
@@ -20,7 +18,8 @@ const (
 // not wait for it, nor for the room's lock; and what a message shows of its thread is what the log says, so that an old copy and the
 // entries after it stay a fresh copy at every moment.
 type teller struct {
-	chat *Chat
+	chat  *Chat
+	every time.Duration // how often at most one thing is told of: the room's members are spared the rest
 	wake chan struct{}
 	done chan struct{}
 
@@ -29,8 +28,8 @@ type teller struct {
 	was map[string]time.Time // when it was told last
 }
 
-func newTeller(c *Chat) *teller {
-	return &teller{chat: c, wake: make(chan struct{}, 1), done: make(chan struct{}), due: map[string]time.Time{}, was: map[string]time.Time{}}
+func newTeller(c *Chat, every time.Duration) *teller {
+	return &teller{chat: c, every: every, wake: make(chan struct{}, 1), done: make(chan struct{}), due: map[string]time.Time{}, was: map[string]time.Time{}}
 }
 
 // changed takes notice of an entry.
@@ -45,7 +44,7 @@ func (t *teller) soon(id string) {
 	t.mu.Lock()
 	_, known := t.due[id]
 	if !known {
-		t.due[id] = t.was[id].Add(tellEvery)
+		t.due[id] = t.was[id].Add(t.every)
 	}
 	t.mu.Unlock()
 	if known {
@@ -136,7 +135,7 @@ func (t *teller) next() (id string, wait time.Duration) {
 		}
 	}
 	for some, at := range t.was {
-		if now.Sub(at) > tellEvery {
+		if now.Sub(at) > t.every {
 			delete(t.was, some)
 		}
 	}
