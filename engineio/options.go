@@ -55,6 +55,8 @@ type Options struct {
 	// MaxFragments bounds the frames of one fragmented WebSocket message; default 1,024.
 	MaxFragments int
 
+	// Nodes are the other nodes behind the same load balancer; nil is a node alone, or a balancer that keeps every client on its node.
+	Nodes Nodes
 	// GenerateID makes session ids; default 20 base64url characters from crypto/rand.
 	GenerateID func(*http.Request) string
 	// OnHeaders may add headers to a response: initial is true for the handshake's.
@@ -94,6 +96,8 @@ type Trace struct {
 	Received func(s *Session, bytes int)
 	// FellBehind is called when a connection's socket buffer is full.
 	FellBehind func(s *Session)
+	// Forwarded is called for every request that was sent to the node of its session; err says why that did not answer.
+	Forwarded func(r *http.Request, node string, err error)
 	// Panicked is called when a Handler panicked; the session is closed.
 	Panicked func(s *Session, value any, stack []byte)
 }
@@ -128,6 +132,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.GenerateID == nil {
 		o.GenerateID = func(*http.Request) string { return NewID() }
+	}
+	if o.Nodes != nil {
+		o.GenerateID = nameSessions(o.Nodes.Self(), o.GenerateID)
 	}
 	if o.Trace == nil {
 		o.Trace = &Trace{}

@@ -117,15 +117,36 @@ func (p *pollLink) serveGet(w http.ResponseWriter, r *http.Request, s *Session) 
 	p.wake(s)
 	s.mu.Unlock()
 
-	select {
-	case msgs := <-mine.answer:
-		if msgs == nil {
-			s.srv.refuse(w, r, &Refusal{Code: CodeBadRequest, Detail: "the session has another transport"})
+	var release <-chan time.Time
+	if isForwarded(r) {
+		t := time.NewTimer(maxForwardedHold)
+		defer t.Stop()
+		release = t.C
+	}
+	for {
+		select {
+		case msgs := <-mine.answer:
+			if msgs == nil {
+				s.srv.refuse(w, r, &Refusal{Code: CodeBadRequest, Detail: "the session has another transport"})
+				return
+			}
+			s.writePayload(w, r, msgs)
 			return
+		case <-r.Context().Done():
+			s.abandonPoll(p, mine, r.Context().Err())
+			return
+		case <-release:
+			p.release(s, mine)
 		}
-		s.writePayload(w, r, msgs)
-	case <-r.Context().Done():
-		s.abandonPoll(p, mine, r.Context().Err())
+	}
+}
+
+// release answers a poll that is still being held with nothing.
+func (p *pollLink) release(s *Session, held *poll) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.waiting == held {
+		p.respond([]*Message{noopPacket})
 	}
 }
 

@@ -20,6 +20,7 @@ type Server struct {
 	shards    []*shard
 	nextShard atomic.Uint32
 	outbound  atomic.Int64 // bytes that wait for clients which have fallen behind
+	forwarder *forwarder   // nil for a single node
 
 	mu       sync.RWMutex
 	sessions map[string]*Session
@@ -34,6 +35,9 @@ type Server struct {
 // session's handler. Close must be called in the end.
 func NewServer(opts Options, onSession func(*Session) Handler) *Server {
 	srv := &Server{opts: opts.withDefaults(), onSession: onSession, sessions: map[string]*Session{}}
+	if srv.opts.Nodes != nil {
+		srv.forwarder = newForwarder(srv)
+	}
 	for range srv.opts.Shards {
 		sh := newShard(srv.opts.Trace)
 		srv.shards = append(srv.shards, sh)
@@ -94,6 +98,9 @@ func (srv *Server) Close(ctx context.Context) error {
 	}
 	done := make(chan struct{})
 	go func() {
+		if srv.forwarder != nil {
+			srv.forwarder.close()
+		}
 		srv.readers.Wait()
 		srv.background.Wait()
 		for _, sh := range srv.shards {
@@ -115,11 +122,14 @@ func (srv *Server) Close(ctx context.Context) error {
 
 // ServeHTTP implements http.Handler.
 func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	kind, sid := q.Get("transport"), q.Get("sid")
+	if srv.forwarder != nil && sid != "" && srv.Session(sid) == nil && srv.forwarder.serve(w, r, sid) {
+		return
+	}
 	if srv.crossOrigin(w, r) {
 		return
 	}
-	q := r.URL.Query()
-	kind, sid := q.Get("transport"), q.Get("sid")
 	upgrade := isUpgrade(r)
 	s, why := srv.verify(r, kind, sid, upgrade)
 	if why == nil && s == nil {
