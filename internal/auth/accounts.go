@@ -21,6 +21,7 @@ type Accounts struct {
 	Jobs      *jobs.Queue
 	Mail      bool // whether there is somebody who does the jobs that send letters
 	Sealer    *Sealer
+	Directory *LDAP // nil for none
 
 	origin   string
 	webauthn *webauthn.WebAuthn
@@ -82,6 +83,9 @@ func (s *Accounts) SignIn(ctx context.Context, login string, p Proof, device str
 		hash = ""
 	}
 	ok, err := s.Passwords.Matches(ctx, p.Password, hash)
+	if err == nil && !ok {
+		u, ok, err = s.elsewhere(ctx, login, p.Password, hash)
+	}
 	if err != nil {
 		return chat.Actor{}, "", err
 	}
@@ -92,6 +96,22 @@ func (s *Accounts) SignIn(ctx context.Context, login string, p Proof, device str
 		return chat.Actor{}, "", err
 	}
 	return s.start(ctx, u, device)
+}
+
+// elsewhere asks the directory, where there is one, for a password that is none of ours. A name that has a password here is not looked for
+// there, but takes as long: the password that was tried at it is not the directory's business.
+func (s *Accounts) elsewhere(ctx context.Context, login, password, hash string) (u chat.User, ok bool, err error) {
+	if s.Directory == nil {
+		return u, false, nil
+	}
+	if hash != "" {
+		login, password = "-", "a password that nobody has"
+	}
+	u, err = s.signInLDAP(ctx, login, password)
+	if err != nil && chat.AsError(err).Kind == chat.NotFound {
+		return u, false, nil
+	}
+	return u, err == nil && hash == "", err
 }
 
 // SignInByPasskey starts a session for who has a passkey of an account.
@@ -124,6 +144,13 @@ func (s *Accounts) ChangePassword(ctx context.Context, a chat.Actor, old, passwo
 	}
 	if !ok {
 		return &chat.Error{Kind: chat.Forbidden, Message: "Wrong password"}
+	}
+	_, hash, err := s.Chat.Credentials(ctx, u.Login)
+	if err != nil {
+		return err
+	}
+	if hash == "" {
+		return &chat.Error{Kind: chat.Forbidden, Message: "Your password is the directory's: change it there"}
 	}
 	if err := s.SetPassword(ctx, u, password, a.SessionID); err != nil {
 		return err

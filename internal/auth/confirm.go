@@ -90,11 +90,15 @@ func (s *Accounts) Confirm(ctx context.Context, a chat.Actor, p Proof) error {
 	return s.Sessions.Confirm(ctx, a.SessionID)
 }
 
-// passwordOf reports whether a password is a person's.
+// passwordOf reports whether a password is a person's, here or in the directory.
 func (s *Accounts) passwordOf(ctx context.Context, u chat.User, password string) (bool, error) {
 	_, hash, err := s.Chat.Credentials(ctx, u.Login)
 	if err != nil {
 		return false, err
 	}
-	return s.Passwords.Matches(ctx, password, hash)
+	ok, err := s.Passwords.Matches(ctx, password, hash)
+	if err == nil && !ok && hash == "" && s.Directory != nil {
+		return s.ldapPassword(ctx, u.ID, password)
+	}
+	return ok, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"parley/internal/chat"
 	"parley/internal/db"
@@ -92,6 +93,9 @@ func (s *Accounts) adoptIdentity(ctx context.Context, who Identity, p Provisioni
 		if err != nil && !db.IsNotFound(err) {
 			return chat.User{}, unreadable(err)
 		}
+	}
+	if holder != "" && who.Issuer == ldapIssuer { // who is in the directory could not link it
+		holder, address = "", ""
 	}
 	switch {
 	case holder != "":
@@ -203,6 +207,9 @@ func (s *Accounts) ConfirmAs(ctx context.Context, userID, sessionID string, who 
 func (s *Accounts) Unlink(ctx context.Context, a chat.Actor, issuer string) error {
 	if err := s.Sessions.requireConfirmed(ctx, a.SessionID); err != nil {
 		return err
+	}
+	if strings.ContainsFunc(issuer, unicode.IsControl) {
+		return &chat.Error{Kind: chat.NotFound, Message: "No such identity"}
 	}
 	err := s.db().Tx(ctx, func(tx *db.Tx) error {
 		var ways int

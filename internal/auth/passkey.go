@@ -213,6 +213,9 @@ func (s *Accounts) RemovePasskey(ctx context.Context, a chat.Actor, id string) e
 	if err := s.Sessions.requireConfirmed(ctx, a.SessionID); err != nil {
 		return err
 	}
+	if _, err := base64.RawURLEncoding.DecodeString(id); err != nil {
+		return &chat.Error{Kind: chat.NotFound, Message: "No such passkey"}
+	}
 	err := s.db().Tx(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(ctx, `DELETE FROM passkeys WHERE id = $1 AND user_id = $2`, id, a.UserID)
 		if err == nil && n == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"strings"
+	"unicode"
 
 	"parley/internal/chat"
 	"parley/internal/db"
@@ -17,7 +18,7 @@ func (s *Accounts) ForgotPassword(ctx context.Context, name string) error {
 		return errNoMail()
 	}
 	name = strings.ToLower(strings.TrimSpace(name))
-	if name == "" || len(name) > 254 {
+	if name == "" || len(name) > 254 || strings.ContainsFunc(name, unicode.IsControl) {
 		return &chat.Error{Kind: chat.Invalid, Message: "The name of the account, or its e-mail address, is expected"}
 	}
 	if err := s.Throttle.Take(ctx, s.Limits.Letters, "letters for "+name); err != nil {

@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -44,7 +46,32 @@ func (p *program) newAccounts(sessions *auth.Sessions) (*auth.Accounts, error) {
 	if p.config.RateLimit.Count > 0 {
 		a.Limits = auth.Limits{SignIns: allowance(p.config.SignInLimit), Letters: allowance(p.config.LetterLimit), Codes: allowance(p.config.CodeLimit)}
 	}
-	return a, nil
+	a.Directory, err = newDirectory(p.config)
+	return a, err
+}
+
+// newDirectory is nil where there is none.
+func newDirectory(c config.Config) (*auth.LDAP, error) {
+	if c.LDAPURL == "" {
+		return nil, nil
+	}
+	l := &auth.LDAP{
+		URL: c.LDAPURL, StartTLS: c.LDAPStartTLS, BindDN: c.LDAPBindDN, BindPassword: c.LDAPBindPassword, Base: c.LDAPBase, Filter: c.LDAPFilter,
+		IDAttribute: c.LDAPID, NameAttribute: c.LDAPName, MailAttribute: c.LDAPMail,
+		Members: c.LDAPMembers, Moderators: c.LDAPModerators, Admins: c.LDAPAdmins, Provisioning: auth.Provisioning{SignUp: c.LDAPSignUp},
+	}
+	if c.LDAPCA != "" {
+		pem, err := os.ReadFile(c.LDAPCA)
+		if err != nil {
+			return nil, fmt.Errorf("PARLEY_LDAP_CA: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("PARLEY_LDAP_CA: %s has no certificate", c.LDAPCA)
+		}
+		l.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return l, l.Check()
 }
 
 // newOIDC is nil where there is no provider.

@@ -48,6 +48,21 @@ type Config struct {
 	OIDCSignUp      bool     `env:"PARLEY_OIDC_SIGN_UP" name:"oidc-sign-up" default:"true" negatable:"" help:"Whether who comes from there for the first time gets an account."`
 	OIDCLinkByEmail bool     `env:"PARLEY_OIDC_LINK_BY_EMAIL" name:"oidc-link-by-email" default:"false" negatable:"" help:"Whether an account with the same address, verified on both sides, becomes theirs; only for providers that nobody else can have an address verified at. Never of moderators, administrators and accounts with a second factor: those link it themselves."`
 
+	LDAPURL          string `env:"PARLEY_LDAP_URL" name:"ldap-url" default:"" help:"Directory whose people may sign in with their password there, as ldaps://directory.example.com."`
+	LDAPStartTLS     bool   `env:"PARLEY_LDAP_STARTTLS" name:"ldap-starttls" default:"true" negatable:"" help:"Whether ldap:// is encrypted by StartTLS; turned off, passwords travel in the clear."`
+	LDAPCA           string `env:"PARLEY_LDAP_CA" name:"ldap-ca" default:"" help:"File with the certificates (PEM) that vouch for the directory; unset: the system's."`
+	LDAPBindDN       string `env:"PARLEY_LDAP_BIND_DN" name:"ldap-bind-dn" default:"" help:"Who searches the directory; unset: anybody may."`
+	LDAPBindPassword string `env:"PARLEY_LDAP_BIND_PASSWORD" name:"ldap-bind-password" default:"" help:"The searcher's password."`
+	LDAPBase         string `env:"PARLEY_LDAP_BASE" name:"ldap-base" default:"" help:"People are searched below it, as ou=people,dc=example,dc=com."`
+	LDAPFilter       string `env:"PARLEY_LDAP_FILTER" name:"ldap-filter" default:"(uid={login})" help:"Filter that finds a person by the name they have entered."`
+	LDAPID           string `env:"PARLEY_LDAP_ID_ATTRIBUTE" name:"ldap-id-attribute" default:"entryUUID" help:"Attribute that never changes of a person; objectGUID in Active Directory."`
+	LDAPName         string `env:"PARLEY_LDAP_NAME_ATTRIBUTE" name:"ldap-name-attribute" default:"cn" help:"Attribute with a person's name."`
+	LDAPMail         string `env:"PARLEY_LDAP_MAIL_ATTRIBUTE" name:"ldap-mail-attribute" default:"" help:"Attribute with an e-mail address that people cannot write themselves: it counts as verified. Unset: none."`
+	LDAPSignUp       bool   `env:"PARLEY_LDAP_SIGN_UP" name:"ldap-sign-up" default:"true" negatable:"" help:"Whether who comes from there for the first time gets an account."`
+	LDAPMembers      string `env:"PARLEY_LDAP_MEMBERS" name:"ldap-members" default:"" help:"Group (DN) whose members may sign in; unset: everybody in the directory."`
+	LDAPModerators   string `env:"PARLEY_LDAP_MODERATORS" name:"ldap-moderators" default:"" help:"Group (DN) whose members are moderators, at each sign-in."`
+	LDAPAdmins       string `env:"PARLEY_LDAP_ADMINS" name:"ldap-admins" default:"" help:"Group (DN) whose members are admins, at each sign-in. With neither of the two set, roles are given here."`
+
 	Guests     bool   `env:"PARLEY_GUESTS" default:"true" negatable:"" help:"Whether people may chat without an account, under a nickname."`
 	SignUp     string `env:"PARLEY_SIGN_UP" name:"sign-up" default:"open" enum:"open,invite,closed" help:"Who may make an account: everybody (open), who has an invitation (invite), nobody (closed). The first account is the owner's."`
 	InviteRole string `env:"PARLEY_INVITE_ROLE" name:"invite-role" default:"member" enum:"member,moderator,admin,owner" help:"Least role of those who may invite people to the server."`
@@ -173,6 +188,7 @@ func (c *Config) validate() error {
 	}{
 		{c.Port >= 0 && c.Port <= 65535, "PORT must be between 0 and 65535"},
 		{c.SMTPPort >= 1 && c.SMTPPort <= 65535, "PARLEY_SMTP_PORT must be between 1 and 65535"},
+		{c.LDAPURL == "" || c.LDAPBase != "", "PARLEY_LDAP_URL needs PARLEY_LDAP_BASE"},
 		{c.OIDCIssuer == "" || c.OIDCClientID != "", "PARLEY_OIDC_ISSUER needs PARLEY_OIDC_CLIENT_ID"},
 		{c.MessageMaxChars >= 1 && c.MessageMaxChars <= 100_000, "PARLEY_MESSAGE_MAX_CHARS must be between 1 and 100000"},
 		{c.MaxPayload >= 1024, "PARLEY_MAX_PAYLOAD must be at least 1KiB"},
