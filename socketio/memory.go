@@ -306,9 +306,21 @@ func (a *MemoryAdapter) Deliver(p *Packet, t Target, f Flags) {
 			m.NoCompress()
 		}
 	}
+	receivers := a.pushAll(msgs, p, t, f.Volatile)
+	if tell := a.ns.server.trace.Broadcast; tell != nil {
+		tell(receivers, f.Volatile)
+	}
+}
+
+// pushAll pushes to every matching socket and returns their number.
+func (a *MemoryAdapter) pushAll(msgs []*engineio.Message, p *Packet, t Target, volatile bool) (receivers int) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	a.each(t, func(s *Socket) { s.push(msgs, p, f.Volatile) })
+	a.each(t, func(s *Socket) {
+		s.push(msgs, p, volatile)
+		receivers++
+	})
+	return receivers
 }
 
 // push hands encoded messages to the socket's session. A closed session is not this packet's concern.

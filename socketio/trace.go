@@ -9,6 +9,8 @@ type Trace struct {
 	Disconnected func(s *Socket, reason string, err error)
 	// Event is called for every event before its handlers.
 	Event func(s *Socket, e *Event)
+	// Broadcast is called after a broadcast to this node's sockets with the number of them. What is volatile may not reach them all.
+	Broadcast func(receivers int, volatile bool)
 	// BadPacket is called when a client sent what cannot be decoded; its session is closed.
 	BadPacket func(s *engineio.Session, err error)
 	// Failed is called for what went wrong on this side: s is nil when no socket was involved.

@@ -71,7 +71,7 @@ func (a *api) beginOIDC(w http.ResponseWriter, r *http.Request) {
 	}
 	to, journey, err := a.OIDC.Begin(r.Context(), in.Purpose, actor)
 	if err != nil {
-		a.failed(w, r, err)
+		fail(w, err)
 		return
 	}
 	http.SetCookie(w, a.named(r, secureJourney, plainJourney, journey, int(auth.OIDCTime.Seconds())))

@@ -29,7 +29,7 @@ type Options struct {
 	Guests      bool
 	SignUp      string // who may make an account
 	Chat        *chat.Chat
-	Log         *slog.Logger
+	Log         *slog.Logger // default: nowhere
 	// ClientIP tells whose limits a request counts against.
 	ClientIP func(*http.Request) string
 	// Secure tells whether a request came over HTTPS.
@@ -45,9 +45,11 @@ func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	a := &api{Options: o, started: o.Now()}
 	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", o.Socket)
 	mux.HandleFunc("GET /health", a.health)
 	mux.HandleFunc("GET /ready", a.ready)
 	mux.Handle("GET /metrics", o.Metrics)
@@ -60,7 +62,10 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /api/oidc/callback", a.endOIDC)
 	mux.Handle("/api/", http.HandlerFunc(unknownAPI))
 	mux.Handle("/", gzhttp.GzipHandler(newPage(o.Page)))
-	return headers(mux)
+	all := http.NewServeMux()
+	all.Handle("/socket.io/", o.Socket) // its connections and events have ids of their own
+	all.Handle("/", number(o.Log, mux))
+	return headers(all)
 }
 
 type api struct {

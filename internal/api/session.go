@@ -24,15 +24,12 @@ func fail(w http.ResponseWriter, err error) {
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
-	writeJSON(w, statusOf[e.Kind], map[string]any{"success": false, "error": e.Message, "code": e.Kind})
-}
-
-// failed is fail for what may be a fault of the server's, which belongs into its log.
-func (a *api) failed(w http.ResponseWriter, r *http.Request, err error) {
-	if e := chat.AsError(err); e.Kind == chat.Internal || e.Err != nil {
-		a.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	answer := map[string]any{"success": false, "error": e.Message, "code": e.Kind}
+	if n, ok := w.(*numbered); ok && (e.Kind == chat.Internal || e.Err != nil && e.Kind != chat.Invalid) {
+		answer["requestId"] = n.id
+		n.log.Error("request failed", "request", n.id, "method", n.method, "path", n.path, "code", e.Kind, "error", err)
 	}
-	fail(w, err)
+	writeJSON(w, statusOf[e.Kind], answer)
 }
 
 // keepSession puts the session whose token is in the Authorization header into a cookie that scripts cannot read.

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"parley/internal/db"
 )
 
@@ -26,6 +28,8 @@ type Options struct {
 	Committed func(operations int, took time.Duration)
 	// TellEvery is how often at most a room's log tells of one of its threads; default 5 s.
 	TellEvery time.Duration
+	// Tracer tells of commits in the traces of the requests. It may be nil.
+	Tracer trace.Tracer
 	// Now is the clock; default time.Now. It orders nothing.
 	Now func() time.Time
 	// NewID makes ids; default 26 sortable random characters.
@@ -38,6 +42,7 @@ type Chat struct {
 	limits     Limits
 	publish    func(Event)
 	committed  func(int, time.Duration)
+	tracer     trace.Tracer
 	now        func() time.Time
 	newID      func() string
 	committers []*committer
@@ -59,7 +64,7 @@ type Actor struct {
 // New starts a Chat on an open database. Close must be called before the database is closed.
 func New(ctx context.Context, o Options) (*Chat, error) {
 	c := &Chat{
-		db: o.DB, limits: o.Limits, publish: o.Publish, committed: o.Committed, now: o.Now, newID: o.NewID,
+		db: o.DB, limits: o.Limits, publish: o.Publish, committed: o.Committed, tracer: o.Tracer, now: o.Now, newID: o.NewID,
 		stopping: make(chan struct{}), drawing: make(chan struct{}, avatarDecodeSlots),
 	}
 	if c.limits.SignUp == "" {

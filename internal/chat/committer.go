@@ -4,6 +4,10 @@ import (
 	"context"
 	"hash/maphash"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -21,6 +25,8 @@ type operation struct {
 	run     func(*batch) error // any other change: it fails alone, and may run again when the database asks for it
 	message Message            // what came of the draft
 	done    chan error         // buffered: a committer never waits for a caller that has left
+	span    trace.SpanContext  // of the request, when it is traced
+	queued  time.Time          // when it is traced
 }
 
 // committer writes what happens in its rooms. It is the only one on this node that does, so what it publishes after a commit is in
@@ -39,6 +45,9 @@ func (c *Chat) do(ctx context.Context, op *operation) error {
 	case <-c.stopping:
 		return &Error{Kind: Unavailable, Message: "The server is restarting", RetryAfter: time.Second}
 	default:
+	}
+	if c.tracer != nil {
+		op.span, op.queued = trace.SpanContextFromContext(ctx), time.Now()
 	}
 	which := c.committers[maphash.String(roomHash, op.room)%uint64(len(c.committers))]
 	select {
@@ -111,7 +120,9 @@ func (m *committer) commit(ops []*operation) {
 	}
 	m.chat.committed(len(ops), time.Since(start))
 	for i, op := range ops {
+		span := m.chat.traceCommit(op, start, len(ops), b.results[i].err)
 		for _, e := range b.results[i].events {
+			e.Span = span
 			m.chat.publish(e)
 			if e.Entry != nil {
 				m.chat.indexer.changed(e.Entry.RoomID)
@@ -120,4 +131,26 @@ func (m *committer) commit(ops []*operation) {
 		}
 		op.done <- b.results[i].err
 	}
+}
+
+// traceCommit tells of the commit in the operation's trace, if there is one: how long it waited, and with how many it was committed.
+func (c *Chat) traceCommit(op *operation, begun time.Time, together int, err error) trace.SpanContext {
+	if c.tracer == nil || !op.span.IsSampled() {
+		return trace.SpanContext{}
+	}
+	_, span := c.tracer.Start(trace.ContextWithSpanContext(context.Background(), op.span), "commit", trace.WithTimestamp(begun), trace.WithAttributes(
+		attribute.Int("parley.batch", together), attribute.Int64("parley.queued_us", begun.Sub(op.queued).Microseconds())))
+	if err != nil {
+		span.SetStatus(codes.Error, string(AsError(err).Kind))
+	}
+	span.End()
+	return span.SpanContext()
+}
+
+// Queued is the number of operations that wait to be committed.
+func (c *Chat) Queued() (n int) {
+	for _, m := range c.committers {
+		n += len(m.queue)
+	}
+	return n
 }

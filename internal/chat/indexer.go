@@ -26,18 +26,20 @@ type indexer struct {
 	done chan struct{}
 
 	mu    sync.Mutex
-	dirty map[string]bool
+	dirty map[string]time.Time // rooms that have news, since when
 }
 
 func newIndexer(c *Chat) *indexer {
-	return &indexer{chat: c, wake: make(chan struct{}, 1), done: make(chan struct{}), dirty: map[string]bool{}}
+	return &indexer{chat: c, wake: make(chan struct{}, 1), done: make(chan struct{}), dirty: map[string]time.Time{}}
 }
 
 // changed tells that a room has news.
 func (x *indexer) changed(room string) {
 	x.mu.Lock()
-	known := x.dirty[room]
-	x.dirty[room] = true
+	_, known := x.dirty[room]
+	if !known {
+		x.dirty[room] = time.Now()
+	}
 	x.mu.Unlock()
 	if known {
 		return
@@ -94,6 +96,18 @@ func (x *indexer) indexDirty(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// SearchLag is how many rooms have news that the search does not know, and how long the first of them has waited. What is being
+// indexed does not count.
+func (c *Chat) SearchLag() (rooms int, waited time.Duration) {
+	x := c.indexer
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, since := range x.dirty {
+		waited = max(waited, time.Since(since))
+	}
+	return len(x.dirty), waited
 }
 
 func (x *indexer) next() string {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"os"
 	"os/signal"
 	"runtime"
@@ -66,6 +65,7 @@ type program struct {
 	oidc     *auth.OIDC // nil for none
 	jobs     *jobs.Queue
 	metrics  *telemetry.Metrics
+	traces   *telemetry.Traces // nil for none
 	http     *http.Server
 }
 
@@ -78,12 +78,16 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 		return nil, err
 	}
 	sessions := &auth.Sessions{DB: p.db, Now: time.Now, Ended: func(e chat.Ended) { p.door.Deliver(chat.Event{Ended: &e}) }}
-	if err := p.connectPeers(); err != nil {
+	err = p.startTraces()
+	if err == nil {
+		err = p.connectPeers()
+	}
+	if err != nil {
 		return nil, errors.Join(err, p.db.Close())
 	}
 	p.door = live.New(p.doorOptions(sessions))
 	p.chat, err = chat.New(ctx, chat.Options{
-		DB: p.db, Publish: p.door.Deliver, Committed: p.metrics.Committed,
+		DB: p.db, Publish: p.door.Deliver, Committed: p.metrics.Committed, Tracer: p.tracer(),
 		Limits: chat.Limits{MessageChars: c.MessageMaxChars, SignUp: chat.SignUp(c.SignUp), InviteRole: chat.Role(c.InviteRole)},
 	})
 	if err != nil {
@@ -99,9 +103,7 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 		p.chat.Close()
 		return nil, errors.Join(err, p.db.Close())
 	}
-	p.metrics.Gauge("parley_connections", "Connections now.", func() float64 { return float64(p.door.Connections()) })
-	p.metrics.Gauge("parley_people_online", "People here now.", func() float64 { return float64(p.door.Online()) })
-	p.metrics.Gauge("parley_outbound_bytes", "Bytes that wait for slow clients.", func() float64 { return float64(p.door.Outbound()) })
+	p.observe()
 	p.http = &http.Server{
 		Handler: api.New(api.Options{
 			Socket: p.door, Metrics: p.metrics.Handler(), Page: web.Dist(), Version: Version,
@@ -126,10 +128,6 @@ func (p *program) connectPeers() (err error) {
 	if p.peers, err = peers.Connect(p.config.RedisURL, p.node); err != nil {
 		return err
 	}
-	p.metrics.Gauge("parley_nodes_connected", "Whether this node hears of the others now.", func() float64 {
-		return map[bool]float64{true: 1}[p.peers.Healthy()]
-	})
-	p.metrics.Gauge("parley_nodes_dropped", "What was not told to the other nodes.", func() float64 { return float64(p.peers.Dropped()) })
 	return nil
 }
 
@@ -150,10 +148,12 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 			MaxQueueBytes: int(c.QueueBytes), MaxQueueMessages: c.QueueMessages, MaxOutboundBytes: int64(c.OutboundBytes),
 			WriteTimeout: c.WriteTimeout,
 		},
+		Tracer:    p.tracer(),
 		Admission: live.Admission{AllowedOrigins: c.AllowedOrigins, PerIP: c.ConnsPerIP},
 		Metrics: live.Metrics{
 			Event: p.metrics.Event, Refused: p.metrics.Refused, Closed: p.metrics.Closed, Opened: p.metrics.Opened,
 			FellBehind: p.metrics.FellBehind, RateLimited: p.metrics.RateLimited, Message: p.metrics.Message,
+			Broadcast: p.metrics.Broadcast, Written: p.metrics.Written, Filled: p.metrics.Filled,
 		},
 	}
 	if p.peers != nil {
@@ -248,6 +248,7 @@ func (p *program) drain(ctx context.Context) error {
 	p.jobs.Close()
 	p.chat.Close()
 	p.closePeers()
+	p.closeTraces()
 	return p.db.Close()
 }
 
@@ -277,14 +278,11 @@ func (p *program) serveAdmin(ctx context.Context) (*http.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PARLEY_ADMIN_ADDR: %w", err)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/metrics", p.metrics.Handler())
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	handler, err := telemetry.AdminHandler(p.metrics.Handler())
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = srv.Serve(ln) }() // ends with Close
 	return srv, nil
 }

@@ -92,7 +92,10 @@ type Config struct {
 	DrainTimeout    time.Duration `env:"PARLEY_DRAIN_TIMEOUT" default:"25s" help:"How long a stopping server takes leave of its clients, at most 30s."`
 	LogLevel        string        `env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat       string        `env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
-	AdminAddr       string        `env:"PARLEY_ADMIN_ADDR" default:"" help:"Address of a second listener for /debug/pprof and /metrics, as 127.0.0.1:6060; empty is none."`
+	AdminAddr       string        `env:"PARLEY_ADMIN_ADDR" default:"" help:"Address of a second listener for profiles, live plots of the runtime and /metrics, as 127.0.0.1:6060; empty is none."`
+	OTLPEndpoint    string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" name:"otlp-endpoint" default:"" help:"Collector that traces are sent to by OTLP over HTTP, as http://localhost:4318; empty is none."`
+	OTLPHeaders     []string      `env:"OTEL_EXPORTER_OTLP_HEADERS" name:"otlp-headers" help:"Headers for the collector, as name=value (comma list)."`
+	TraceShare      float64       `env:"OTEL_TRACES_SAMPLER_ARG" name:"trace-share" default:"0.1" help:"Share of the events that are traced, 0 to 1."`
 	proxies         []netip.Prefix
 }
 
@@ -197,6 +200,7 @@ func (c *Config) validate() error {
 		{c.PingInterval >= time.Second && c.PingTimeout >= time.Second, "PARLEY_PING_INTERVAL and PARLEY_PING_TIMEOUT must be at least 1s"},
 		{c.UpgradeTimeout > 0 && c.JoinTimeout > 0 && c.WriteTimeout > 0, "timeouts must be positive"},
 		{c.QueueBytes >= 64<<10 && c.QueueMessages >= 16, "PARLEY_QUEUE_BYTES must be at least 64KiB, PARLEY_QUEUE_MESSAGES 16"},
+		{c.TraceShare >= 0 && c.TraceShare <= 1, "OTEL_TRACES_SAMPLER_ARG must be between 0 and 1"},
 		{c.LeaveGrace >= 0, "PARLEY_LEAVE_GRACE must not be negative"},
 		{c.DrainTimeout > 0 && c.DrainTimeout <= 30*time.Second, "PARLEY_DRAIN_TIMEOUT must be at most 30s"},
 	} {

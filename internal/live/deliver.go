@@ -19,6 +19,7 @@ type delivery struct {
 	Target   string          `json:"t,omitempty"` // who came or went
 	Blind    []string        `json:"b,omitempty"` // who is told only Redacted
 	Redacted json.RawMessage `json:"x,omitempty"`
+	Trace    string          `json:"o,omitempty"` // where it comes from, as a traceparent
 }
 
 func newDelivery(e *chat.Entry) *delivery {
@@ -37,6 +38,7 @@ func (d *Door) Deliver(e chat.Event) {
 	switch {
 	case e.Entry != nil:
 		out := newDelivery(e.Entry)
+		out.Trace = traceParent(e.Span)
 		d.tellNodes(nodeMessage{Entry: out})
 		d.sequence.offer(out)
 		if e.Entry.Kind == chat.KindMessage && d.o.Metrics.Message != nil {
@@ -61,7 +63,9 @@ func (d *Door) Deliver(e chat.Event) {
 // deliverEntry sends an entry to those who are connected here. Whoever comes in hears of it, and of all that follows; whoever is out
 // hears nothing of the room any more from here on, because this is the one place where the order of the log becomes the order of
 // delivery.
-func (d *Door) deliverEntry(e *delivery) {
+func (d *Door) deliverEntry(e *delivery) { d.traced(e, func() { d.deliverNow(e) }) }
+
+func (d *Door) deliverNow(e *delivery) {
 	room, target := roomOf(e.Room), userRoom(e.Target)
 	switch e.Kind {
 	case chat.KindJoin:

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"parley/engineio"
 	"parley/internal/auth"
 	"parley/internal/chat"
@@ -37,6 +39,7 @@ type Options struct {
 	// ClientIP tells whose limits a request counts against; default the peer's address.
 	ClientIP func(*http.Request) string
 	Metrics  Metrics
+	Tracer   trace.Tracer // nil for none
 }
 
 // Metrics are hooks for what is counted; each may be nil.
@@ -48,6 +51,9 @@ type Metrics struct {
 	Opened      func()
 	FellBehind  func()
 	RateLimited func(event string)
+	Broadcast   func(receivers int, volatile bool)
+	Written     func(frames, bytes int) // to a connection, at once
+	Filled      func(entries int)       // that were read from the log, because nobody had told of them
 }
 
 // Door is the Socket.IO server of the product.
@@ -99,7 +105,14 @@ func New(o Options) *Door {
 
 // SetChat gives the door what it stands before.
 func (d *Door) SetChat(c *chat.Chat, accounts *auth.Accounts) {
-	d.o.Chat, d.o.Accounts, d.sequence.read = c, accounts, c.Entries
+	d.o.Chat, d.o.Accounts = c, accounts
+	d.sequence.read = func(ctx context.Context, room string, after int64) ([]chat.Entry, error) {
+		entries, err := c.Entries(ctx, room, after)
+		if d.o.Metrics.Filled != nil {
+			d.o.Metrics.Filled(len(entries))
+		}
+		return entries, err
+	}
 }
 
 // ServeHTTP answers below /socket.io.

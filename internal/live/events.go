@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"parley/internal/chat"
 	"parley/socketio"
 )
@@ -21,7 +23,7 @@ type event struct {
 	who     chat.Role // the least role that may call it; anybody, before joining too, when empty
 	cost    cost      // the limit it counts against, besides the connection's
 	in, out reflect.Type
-	handle  func(d *Door, c *client, raw []byte) (any, error)
+	handle  func(ctx context.Context, d *Door, c *client, raw []byte) (any, error)
 }
 
 // anybody may call an event before they have joined.
@@ -31,7 +33,7 @@ const anybody chat.Role = ""
 func row[In, Out any](name string, who chat.Role, cost cost, fn func(*Door, context.Context, *client, In) (Out, error)) event {
 	return event{
 		name: name, who: who, cost: cost, in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
-		handle: func(d *Door, c *client, raw []byte) (any, error) {
+		handle: func(ctx context.Context, d *Door, c *client, raw []byte) (any, error) {
 			var in In
 			if len(raw) == 0 || raw[0] != '{' {
 				return nil, &chat.Error{Kind: chat.Invalid, Message: "Invalid payload: an object is expected"}
@@ -39,7 +41,7 @@ func row[In, Out any](name string, who chat.Role, cost cost, fn func(*Door, cont
 			if err := json.Unmarshal(raw, &in); err != nil {
 				return nil, shapeError(in, err)
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+			ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 			defer cancel()
 			return fn(d, ctx, c, in)
 		},
@@ -152,10 +154,10 @@ func (d *Door) register() {
 	d.io.OnUnknown(func(s *socketio.Socket, in *socketio.Event) {
 		c := clientOf(s)
 		if wait, ok := take(c.events); !ok {
-			d.answer(c, "unknown", in, nil, rateLimited(wait), time.Now())
+			d.answer(c, "unknown", in, nil, rateLimited(wait), time.Now(), nil)
 			return
 		}
-		d.answer(c, "unknown", in, nil, &chat.Error{Kind: chat.Invalid, Message: "Unknown event"}, time.Now())
+		d.answer(c, "unknown", in, nil, &chat.Error{Kind: chat.Invalid, Message: "Unknown event"}, time.Now(), nil)
 	})
 }
 
@@ -163,11 +165,12 @@ func (d *Door) register() {
 func (d *Door) serve(e event, s *socketio.Socket, in *socketio.Event) {
 	start := time.Now()
 	c := clientOf(s)
-	out, err := d.admitted(e, c, in)
-	d.answer(c, e.name, in, out, err, start)
+	ctx, span := d.begin(e.name)
+	out, err := d.admitted(ctx, e, c, in)
+	d.answer(c, e.name, in, out, err, start, span)
 }
 
-func (d *Door) admitted(e event, c *client, in *socketio.Event) (any, error) {
+func (d *Door) admitted(ctx context.Context, e event, c *client, in *socketio.Event) (any, error) {
 	if wait, ok := take(c.events); !ok {
 		return nil, rateLimited(wait)
 	}
@@ -182,7 +185,7 @@ func (d *Door) admitted(e event, c *client, in *socketio.Event) (any, error) {
 	if wait, ok := d.limits.take(e.cost, c); !ok {
 		return nil, rateLimited(wait)
 	}
-	return e.handle(d, c, in.Raw(0))
+	return e.handle(ctx, d, c, in.Raw(0))
 }
 
 var errNotJoined = &chat.Error{Kind: chat.Unauthenticated, Message: "Not properly connected"}
@@ -204,25 +207,29 @@ type refusal struct {
 	Error      string    `json:"error"`
 	Code       chat.Kind `json:"code"`
 	RetryAfter float64   `json:"retryAfter,omitempty"` // seconds
+	RequestID  string    `json:"requestId,omitempty"`  // of a fault of the server, which its log has too
 }
 
 // answer acknowledges an event. This is the one place where the kinds of errors become what clients see.
-func (d *Door) answer(c *client, name string, in *socketio.Event, out any, err error, start time.Time) {
+func (d *Door) answer(c *client, name string, in *socketio.Event, out any, err error, start time.Time, span trace.Span) {
 	code := ""
 	if err != nil {
 		e := chat.AsError(err)
 		code = string(e.Kind)
+		no := refusal{Error: e.Message, Code: e.Kind, RetryAfter: math.Ceil(e.RetryAfter.Seconds()*10) / 10}
 		if e.Kind == chat.Internal || e.Err != nil && e.Kind != chat.Invalid {
-			d.o.Log.Error("request failed", "event", name, "socket", c.socket.ID(), "error", err)
+			no.RequestID = requestID(span)
+			d.o.Log.Error("request failed", "request", no.RequestID, "event", name, "socket", c.socket.ID(), "code", code, "error", err)
 		}
 		if e.Kind == chat.RateLimited && d.o.Metrics.RateLimited != nil {
 			d.o.Metrics.RateLimited(name)
 		}
-		out = refusal{Error: e.Message, Code: e.Kind, RetryAfter: math.Ceil(e.RetryAfter.Seconds()*10) / 10}
+		out = no
 	}
 	if d.o.Metrics.Event != nil {
 		d.o.Metrics.Event(name, time.Since(start), code)
 	}
+	endSpan(span, code, err)
 	if err := in.Ack(out); err != nil {
 		d.o.Log.Error("answer cannot be encoded", "event", name, "error", err)
 	}

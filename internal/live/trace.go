@@ -37,6 +37,7 @@ func (d *Door) engineTrace() *engineio.Trace {
 			d.o.Log.Log(r.Context(), level, "connection refused", "reason", why.Error(), "origin", r.Header.Get("Origin"),
 				"remote", d.o.ClientIP(r))
 		},
+		Flushed: m.Written,
 		FellBehind: func(*engineio.Session) {
 			if m.FellBehind != nil {
 				m.FellBehind()
@@ -50,6 +51,7 @@ func (d *Door) engineTrace() *engineio.Trace {
 
 func (d *Door) trace() *socketio.Trace {
 	return &socketio.Trace{
+		Broadcast: d.o.Metrics.Broadcast,
 		BadPacket: func(s *engineio.Session, err error) {
 			d.o.Log.Debug("malformed packet", "session", s.ID(), "error", err)
 		},

@@ -152,6 +152,9 @@ func (p *Peers) Healthy() bool { return p.subscribed.Load() && p.answers.Load() 
 // Dropped is how many messages were not told.
 func (p *Peers) Dropped() int64 { return p.dropped.Load() }
 
+// Queued is how many messages wait for Redis.
+func (p *Peers) Queued() int { return len(p.queue) }
+
 // Close ends the connection.
 func (p *Peers) Close() {
 	if p.cancel != nil {

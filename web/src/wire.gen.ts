@@ -634,6 +634,7 @@ export interface Refusal {
   error: string;
   code: ErrorCode;
   retryAfter?: number;
+  requestId?: string;
 }
 
 export interface Quote {
