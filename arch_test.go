@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"internal/peers/":    {},
 	"internal/telemetry": {},
 	"internal/load":      {"socketio/client"},
+	"internal/doctor":    {"socketio/client"},
 	"web":                {},
 	"internal/cli":       {"engineio", "socketio", "internal/", "web"},
 	"e2e":                {"socketio", "engineio", "socketio/"},

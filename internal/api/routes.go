@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -32,6 +33,7 @@ type Options struct {
 	Log         *slog.Logger // default: nowhere
 	// ClientIP tells whose limits a request counts against.
 	ClientIP func(*http.Request) string
+	Proxies  []netip.Prefix // that are trusted
 	// Secure tells whether a request came over HTTPS.
 	Secure func(*http.Request) bool
 	// Ready reports why the server should not get new clients, or nil.
@@ -60,6 +62,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /api/sign-in", a.signIn)
 	mux.Handle("POST /api/oidc", same.Handler(http.HandlerFunc(a.beginOIDC)))
 	mux.HandleFunc("GET /api/oidc/callback", a.endOIDC)
+	mux.HandleFunc("GET /api/connection", a.connection)
 	mux.Handle("/api/", http.HandlerFunc(unknownAPI))
 	mux.Handle("/", gzhttp.GzipHandler(newPage(o.Page)))
 	all := http.NewServeMux()

@@ -22,6 +22,7 @@ const usage = `parley is a self-hosted, real-time chat server.
   parley migrate       move all data from SQLite to Postgres, or back
   parley admin         manage accounts from the terminal
   parley bench URL     load a server with people who talk, and measure what they see
+  parley doctor URL    look at what is around a server: the machine, the database, Redis, the proxy
   parley healthcheck   ask the server on this machine whether it is well
   parley version       print the version
 `
@@ -45,6 +46,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return admin(ctx, args, stdout, stderr)
 	case "bench":
 		return bench(ctx, args, stdout, stderr)
+	case "doctor":
+		return examine(ctx, args, stdout, stderr)
 	case "healthcheck":
 		return healthcheck(ctx, stderr)
 	case "version", "--version":

@@ -109,7 +109,7 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 			Socket: p.door, Metrics: p.metrics.Handler(), Page: web.Dist(), Version: Version,
 			Connections: p.door.Connections, Online: p.door.Online, Ready: p.ready,
 			Sessions: sessions, Accounts: p.accounts, OIDC: p.oidc, Guests: c.Guests, SignUp: c.SignUp, Chat: p.chat, Log: p.log,
-			Secure: api.Secure(c.Proxies()), ClientIP: api.ClientIP(c.Proxies()),
+			Secure: api.Secure(c.Proxies()), ClientIP: api.ClientIP(c.Proxies()), Proxies: c.Proxies(),
 		}),
 		ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn), // a panic, or no file descriptor left to accept with

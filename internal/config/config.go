@@ -171,7 +171,7 @@ func Parse(args []string, out io.Writer) (Config, error) {
 	if err != nil {
 		return c, err
 	}
-	return c, c.validate()
+	return c, c.Check()
 }
 
 // ignoreEmptyVariables makes an empty variable one that is not set: compose files and .env templates leave such.
@@ -184,7 +184,8 @@ func ignoreEmptyVariables(m *kong.Application) {
 // ErrHelp says that help was asked for, and given.
 var ErrHelp = errors.New("help was given")
 
-func (c *Config) validate() error {
+// Check checks the settings together, and brings lists into the form in which they are used. [Parse] has done so.
+func (c *Config) Check() error {
 	for _, check := range []struct {
 		ok   bool
 		what string
@@ -257,6 +258,7 @@ func (c *Config) readPublicURL() error {
 
 // readProxies takes networks, and single addresses as networks of one.
 func (c *Config) readProxies() error {
+	c.proxies = nil
 	for _, text := range items(c.TrustedProxies) {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
