@@ -87,9 +87,9 @@ torture: ## kill the server and its database again and again while people write,
 	go run ./e2e/torture -duration 60s -database postgres -kill server
 	go run ./e2e/torture -duration 60s -database postgres -kill database
 	go run ./e2e/torture -duration 60s -database postgres -kill pause
-	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill server
-	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill redis
-	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill redis-pause
+	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill none,server,database,pause,database-partition,database-reset,reset,flap,half-open,clock,roll,upgrade
+	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill redis,redis-flap,redis-flush
+	go run ./e2e/torture -duration 70s -hold 30s -database postgres -nodes 3 -kill redis-pause,redis-partition
 	go run ./e2e/torture -duration 4s -database sqlite -fault all
 	go run ./e2e/torture -duration 4s -database postgres -fault all
 

@@ -43,6 +43,9 @@ func (t *trial) check(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := &checker{h: h, log: log, at: map[string]logged{}, sent: map[string]logged{}, told: map[string]int{}}
+	if n := len(h.problems); n > 0 {
+		c.told["other"] = n
+	}
 	for _, e := range log {
 		c.at[place(e.room, e.seq)] = e
 	}
@@ -52,19 +55,8 @@ func (t *trial) check(ctx context.Context) error {
 	c.delivered()
 	c.connections()
 	c.memberships()
-	r := &t.report
-	r.Sent, r.Deliveries, r.Entries, r.Reconnects, r.Resets = len(h.sends), len(h.deliveries), len(log), h.reconnects, h.resets
-	for _, s := range h.sends {
-		switch s.outcome {
-		case acked:
-			r.Acked++
-		case refused:
-			r.Refused++
-		default:
-			r.Unknown++
-		}
-	}
-	r.Problems = h.problems
+	t.report = report{Entries: len(log), Reconnects: h.reconnects, Resets: h.resets, Problems: h.problems, Found: c.told}
+	t.measure()
 	return nil
 }
 

@@ -4,42 +4,78 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 )
 
 func main() {
 	var c config
+	var kill string
 	flag.DurationVar(&c.duration, "duration", 30*time.Second, "how long people write")
 	flag.StringVar(&c.database, "database", "sqlite", "sqlite or postgres")
-	flag.IntVar(&c.nodes, "nodes", 1, "processes of the server, on Postgres")
-	flag.StringVar(&c.kill, "kill", "server", "what is killed: none, server (one of its nodes), database, redis; pause and redis-pause stop the last two for a second")
+	flag.IntVar(&c.nodes, "nodes", 1, "processes of the server, on Postgres, behind an HAProxy")
+	flag.StringVar(&kill, "kill", "server", "what is broken again and again, several by comma, or by + on the same servers: "+strings.Join(slices.Sorted(maps.Keys(kills)), ", "))
+	flag.DurationVar(&c.hold, "hold", 0, "for how long it stays broken; 0 is up to a second")
 	flag.StringVar(&c.fault, "fault", "", "build the server with this seeded fault; all tries each of them, and fails when one is not found")
 	flag.IntVar(&c.people, "people", 20, "clients")
 	flag.IntVar(&c.rooms, "rooms", 10, "rooms")
 	flag.DurationVar(&c.pause, "pause", 20*time.Millisecond, "mean pause between two things that a person does")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
+	var err error
 	if c.fault == "all" {
-		if err := tryFaults(ctx, c); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			stop()
-			os.Exit(1)
-		}
-		return
+		err = tryFaults(ctx, c)
+	} else {
+		err = tryAll(ctx, c, strings.Split(kill, ","))
 	}
-	r, err := run(ctx, c)
-	for _, p := range r.Problems {
-		fmt.Println(p)
-	}
-	fmt.Println(r)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-	}
-	if err != nil || len(r.Problems) > 0 {
-		stop()
 		os.Exit(1)
 	}
+}
+
+// tryAll breaks one thing after the other and fails when a promise did not hold.
+func tryAll(ctx context.Context, c config, kill []string) error {
+	dir, err := os.MkdirTemp("", "parley-torture-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if c.bin, err = build(ctx, dir, c.fault != ""); err != nil {
+		return err
+	}
+	var reports []report
+	failed := 0
+	for _, name := range kill {
+		c.kill = name
+		r, err := run(ctx, c)
+		for _, p := range r.Problems {
+			fmt.Println(p)
+		}
+		late := []string{}
+		for _, m := range r.Phases {
+			late = append(late, m.late()...)
+		}
+		for _, text := range late {
+			fmt.Println(text)
+		}
+		fmt.Printf("%s: %s\n", name, r)
+		if err != nil {
+			fmt.Println(err)
+		}
+		if err != nil || len(r.Problems) > 0 || len(late) > 0 {
+			failed++
+		}
+		reports = append(reports, r)
+	}
+	fmt.Println(table(reports))
+	if failed > 0 {
+		return fmt.Errorf("%d of %d did not go well", failed, len(kill))
+	}
+	return nil
 }

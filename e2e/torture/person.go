@@ -27,6 +27,8 @@ type person struct {
 	conn   int
 	rooms  map[string]*roomCopy
 	behind map[string]bool // rooms to catch up with
+	lost   time.Time       // when the connection ended; zero while there is one
+	wait   time.Duration   // what the server asked to wait before connecting again
 }
 
 // answer is what comes back for any event.
@@ -42,17 +44,37 @@ var errNoAnswer = errors.New("no answer")
 
 // connect connects, until it succeeds or ctx is done, and joins.
 func (p *person) connect(ctx context.Context) error {
+	p.mu.Lock()
+	wait := p.wait
+	p.wait = 0
+	p.mu.Unlock()
+	time.Sleep(wait)
 	for {
-		if err := p.tryConnect(ctx); err == nil {
+		err := p.tryConnect(ctx)
+		if err == nil {
+			p.back()
 			return nil
-		} else if ctx.Err() != nil {
+		}
+		if ctx.Err() != nil {
 			return fmt.Errorf("%s cannot connect: %w", p.name, err)
 		}
+		p.h.saw()
 		select {
 		case <-time.After(time.Duration(20+p.rand.IntN(80)) * time.Millisecond):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// back takes the time from the end of the last connection.
+func (p *person) back() {
+	p.mu.Lock()
+	lost := p.lost
+	p.lost = time.Time{}
+	p.mu.Unlock()
+	if !lost.IsZero() {
+		p.h.resumed(lost)
 	}
 }
 
@@ -63,7 +85,7 @@ func (p *person) tryConnect(ctx context.Context) error {
 	if p.token != "" {
 		auth = map[string]string{"token": p.token}
 	}
-	c, err := client.Dial(dialing, p.server.anyNode().url(), client.Options{Auth: auth})
+	c, err := client.Dial(dialing, p.server.url(), client.Options{Auth: auth, OnDisconnect: p.disconnected})
 	if err != nil {
 		return err
 	}
@@ -72,17 +94,27 @@ func (p *person) tryConnect(ctx context.Context) error {
 	conn := p.h.conns
 	p.h.mu.Unlock()
 	p.mu.Lock()
-	if p.c != nil {
-		p.c.Close()
-	}
+	old := p.c
 	p.c, p.conn = c, conn
 	p.mu.Unlock()
+	if old != nil {
+		old.Close()
+	}
 	c.OnAny(func(event string, args []json.RawMessage) {
 		if len(args) > 0 {
 			p.heard(conn, event, args[0])
 		}
 	})
 	return p.join(ctx)
+}
+
+// disconnected notes when the connection ended that was in use.
+func (p *person) disconnected(c *client.Client, _ error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.c == c && p.lost.IsZero() {
+		p.lost = time.Now()
+	}
 }
 
 func (p *person) join(ctx context.Context) error {
@@ -145,6 +177,12 @@ func (p *person) heard(conn int, event string, payload []byte) {
 	defer p.mu.Unlock()
 	var notice struct{ RoomID string }
 	switch event {
+	case "server-restarting":
+		var hint struct{ RetryAfter float64 }
+		if json.Unmarshal(payload, &hint) == nil {
+			p.wait = time.Duration(hint.RetryAfter * float64(time.Second))
+		}
+		return
 	case "room-added":
 		if json.Unmarshal(payload, &notice) == nil {
 			p.h.add(delivery{user: p.id, conn: conn, room: notice.RoomID, kind: "added"})
@@ -197,6 +235,9 @@ func (p *person) ask(ctx context.Context, event string, payload any) (answer, er
 	a := answer{raw: args[0]}
 	if err := json.Unmarshal(args[0], &a); err != nil {
 		p.h.problem(fmt.Sprintf("%s is answered %s", event, args[0]))
+	}
+	if a.Code == "unavailable" || a.Code == "retry" || a.Code == "internal" {
+		p.h.saw()
 	}
 	return a, nil
 }

@@ -17,7 +17,7 @@ const (
 // sent is one message that a client wanted to send, with all its tries.
 type sent struct {
 	user, clientID, room, text string
-	begun, ended               time.Time // ended: when it was known
+	begun, tried, ended        time.Time // tried: the last time; ended: when its outcome was known
 	outcome                    outcome
 	unsure                     bool // a try of it had no answer
 	id                         string
@@ -34,6 +34,7 @@ type delivery struct {
 	kind string
 	text string // of a new message
 	mine bool   // the entry of this person's own joining
+	at   time.Time
 }
 
 // history is what all clients did and saw.
@@ -45,9 +46,12 @@ type history struct {
 	conns      int
 	resets     int
 	reconnects int
+	visible    []time.Time // errors that a person would have seen
+	resumes    []resume
 }
 
 func (h *history) add(d delivery) {
+	d.at = time.Now()
 	h.mu.Lock()
 	h.deliveries = append(h.deliveries, d)
 	h.mu.Unlock()
@@ -57,6 +61,18 @@ func (h *history) send(s *sent) {
 	h.mu.Lock()
 	h.sends = append(h.sends, s)
 	h.mu.Unlock()
+}
+
+// acknowledged is how many messages were, that were begun after a moment.
+func (h *history) acknowledged(since time.Time) (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := len(h.sends) - 1; i >= 0 && h.sends[i].begun.After(since); i-- {
+		if h.sends[i].outcome == acked {
+			n++
+		}
+	}
+	return n
 }
 
 // settle records what became of a message.
@@ -69,5 +85,24 @@ func (h *history) settle(s *sent, o outcome, id string, seq int64) {
 func (h *history) problem(text string) {
 	h.mu.Lock()
 	h.problems = append(h.problems, text)
+	h.mu.Unlock()
+}
+
+// resume is somebody's way back after the end of a connection.
+type resume struct {
+	at   time.Time
+	took time.Duration
+}
+
+// resumed tells that somebody is back whose connection ended.
+func (h *history) resumed(lost time.Time) {
+	h.mu.Lock()
+	h.resumes = append(h.resumes, resume{lost, time.Since(lost)})
+	h.mu.Unlock()
+}
+
+func (h *history) saw() {
+	h.mu.Lock()
+	h.visible = append(h.visible, time.Now())
 	h.mu.Unlock()
 }

@@ -1,40 +1,37 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
 // config is one run.
 type config struct {
-	bin      string // the built program; built when empty
-	database string // sqlite or postgres
-	nodes    int    // processes of the server, on Postgres; one when 0
-	kill     string // what is killed: none, server, database, redis; or stopped for a second: pause, redis-pause
+	bin      string        // the built program; built when empty
+	database string        // sqlite or postgres
+	nodes    int           // processes of the server, on Postgres; one when 0
+	kill     string        // what is broken, again and again: see kills; several by +, one after the other
+	hold     time.Duration // for how long; up to a second when 0
 	fault    string
-	duration time.Duration
+	env      []string // settings of all nodes
+	nodeEnv  []string // a setting of each node
+	next     string   // the built program of the next version; built when empty and needed
+	postgres string   // settings of Postgres
+	links    links
+	duration time.Duration // of each
+	atLeast  int           // acknowledgements in each, for which it goes on longer
 	people   int
 	rooms    int
 	pause    time.Duration // between two things that a person does
-}
-
-// report is what a run found.
-type report struct {
-	Sent, Acked, Refused, Unknown, Deliveries, Entries, Kills, Reconnects, Resets int
-	SlowestStart                                                                  time.Duration
-	Problems                                                                      []string
-}
-
-func (r report) String() string {
-	return fmt.Sprintf("%d sent: %d acknowledged, %d refused, %d unknown; %d entries, %d deliveries; %d kills (ready again within %v), %d reconnects, %d resets; %d problems",
-		r.Sent, r.Acked, r.Refused, r.Unknown, r.Entries, r.Deliveries, r.Kills, r.SlowestStart.Round(time.Millisecond), r.Reconnects, r.Resets, len(r.Problems))
 }
 
 func run(ctx context.Context, c config) (report, error) {
@@ -43,8 +40,25 @@ func run(ctx context.Context, c config) (report, error) {
 		return report{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	phases := strings.Split(cmp.Or(c.kill, "none"), "+")
+	for _, name := range phases {
+		f, ok := kills[name]
+		if !ok || f.nodes && c.nodes < 2 || f.postgres && c.database != "postgres" {
+			return report{}, errors.New("nothing is called " + name + ", or it needs Postgres, or several nodes")
+		}
+		c.links = c.links.and(f.links)
+	}
+	if slices.Contains(phases, "clock") {
+		c.fault, c.bin = cmp.Or(c.fault, "none"), "" // such clocks are in the build with faults only
+		c.nodeEnv = []string{"PARLEY_CLOCK_OFFSET=-24h", "PARLEY_CLOCK_OFFSET=0s", "PARLEY_CLOCK_OFFSET=24h"}
+	}
 	if c.bin == "" {
 		if c.bin, err = build(ctx, dir, c.fault != ""); err != nil {
+			return report{}, err
+		}
+	}
+	if slices.Contains(phases, "upgrade") && c.next == "" {
+		if c.next, err = buildNext(ctx, dir); err != nil {
 			return report{}, err
 		}
 	}
@@ -53,7 +67,7 @@ func run(ctx context.Context, c config) (report, error) {
 		return report{}, err
 	}
 	defer s.close()
-	t := &trial{config: c, server: s, h: &history{}}
+	t := &trial{config: c, server: s, h: &history{}, faults: phases}
 	if err := t.gather(ctx); err != nil {
 		return report{}, err
 	}
@@ -71,6 +85,9 @@ type trial struct {
 	h      *history
 	people []*person
 	rooms  []string
+	faults []string // to strike with, one after the other
+	down   *node    // that was killed
+	phases []*phase
 	report report
 }
 
@@ -107,18 +124,21 @@ func (t *trial) regulars() (ids []string) {
 	return ids
 }
 
-// live lets people write while the nemesis does its work.
+// live lets people write while the nemesis does its work, and until what it broke is mended.
 func (t *trial) live(ctx context.Context) {
-	working, stop := context.WithTimeout(ctx, t.duration)
-	defer stop()
-	healing, healed := context.WithTimeout(ctx, t.duration+30*time.Second)
+	working, done := context.WithCancel(ctx)
+	healing, healed := context.WithCancel(ctx)
 	defer healed()
 	var wg sync.WaitGroup
 	for _, p := range t.people {
 		wg.Go(func() { p.work(working, healing, t.pause) })
 	}
 	wg.Go(func() { t.comeAndGo(working, healing) })
-	wg.Go(func() { t.nemesis(working) })
+	for _, name := range t.faults {
+		t.phase(ctx, name)
+	}
+	done()
+	time.AfterFunc(30*time.Second, healed)
 	wg.Wait()
 }
 
@@ -138,55 +158,6 @@ func (t *trial) comeAndGo(ctx, heal context.Context) {
 			who.once(heal, "room-leave", map[string]any{"roomId": room})
 		}
 	}
-}
-
-// nemesis kills what is to be killed, again and again.
-func (t *trial) nemesis(ctx context.Context) {
-	if t.kill == "none" || t.kill == "" {
-		return
-	}
-	for {
-		select {
-		case <-time.After(400*time.Millisecond + time.Duration(rand.Int64N(int64(800*time.Millisecond)))): //nolint:gosec // not a secret
-		case <-ctx.Done():
-			return
-		}
-		if err := t.strike(); err != nil {
-			t.h.problem(err.Error())
-			return
-		}
-		t.report.Kills++
-	}
-}
-
-func (t *trial) strike() error {
-	switch t.kill {
-	case "server":
-		n := t.server.anyNode()
-		n.kill()
-		took, err := t.server.start(n)
-		t.report.SlowestStart = max(t.report.SlowestStart, took)
-		return err
-	case "database":
-		t.server.postgres.Kill()
-		time.Sleep(200 * time.Millisecond)
-		return t.server.postgres.Run()
-	case "redis":
-		t.server.redis.Kill()
-		time.Sleep(time.Duration(rand.Int64N(int64(time.Second)))) //nolint:gosec // not a secret
-		return t.server.redis.Run()
-	case "redis-pause":
-		t.server.redis.Signal(syscall.SIGSTOP)
-		time.Sleep(time.Second)
-		t.server.redis.Signal(syscall.SIGCONT)
-		return nil
-	case "pause":
-		t.server.postgres.Signal(syscall.SIGSTOP)
-		time.Sleep(time.Second)
-		t.server.postgres.Signal(syscall.SIGCONT)
-		return nil
-	}
-	return errors.New("nothing is called " + t.kill)
 }
 
 // settle heals everything, brings every copy up to date, and compares it with a fresh one.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,7 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,17 +19,23 @@ import (
 	"parley/internal/peers/redistest"
 )
 
-// server is the built program as one process, or several that are its nodes, with its database.
+// server is the built program as one process, or several that are its nodes behind a balancer, with its database.
 type server struct {
 	bin, dir, fault string
+	env             []string // settings of all nodes
 	nodes           []*node
+	balancer        *balancer         // nil for one node
 	postgres        *dbtest.Cluster   // nil for SQLite
 	redis           *redistest.Server // nil for one node
+
+	toClients, toRedis, toPostgres *link // nil where nothing can fail between the two
 }
 
 // node is one process.
 type node struct {
 	port string
+	bin  string   // instead of the server's
+	env  []string // settings of its own
 	cmd  *exec.Cmd
 }
 
@@ -57,38 +64,82 @@ func build(ctx context.Context, dir string, faults bool) (string, error) {
 }
 
 func newServer(c config, dir string) (*server, error) {
-	s := &server{bin: c.bin, dir: dir, fault: c.fault}
-	var err error
-	if c.database == "postgres" {
-		if s.postgres, err = dbtest.Start(""); err != nil {
-			return nil, err
-		}
-	}
-	if c.nodes > 1 {
-		if s.redis, err = redistest.New(); err != nil {
-			s.close()
-			return nil, err
-		}
-	}
-	for range max(1, c.nodes) {
-		ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			s.close()
-			return nil, err
-		}
-		n := &node{port: strconv.Itoa(ln.Addr().(*net.TCPAddr).Port)}
-		_ = ln.Close() // it was only to find the port
-		s.nodes = append(s.nodes, n)
-		if _, err := s.start(n); err != nil {
-			s.close()
-			return nil, err
-		}
+	s := &server{bin: c.bin, dir: dir, fault: c.fault, env: c.env}
+	if err := s.startAll(c); err != nil {
+		s.close()
+		return nil, err
 	}
 	return s, nil
 }
 
-// anyNode is where a client connects: without a balancer's memory.
+func (s *server) startAll(c config) (err error) {
+	if c.database == "postgres" {
+		if s.postgres, err = dbtest.Start(c.postgres); err != nil {
+			return err
+		}
+	}
+	if c.nodes > 1 {
+		if s.redis, err = redistest.New(); err != nil {
+			return err
+		}
+	}
+	if err := s.lay(c.links); err != nil {
+		return err
+	}
+	for i := range max(1, c.nodes) {
+		addr, err := freeAddr()
+		if err != nil {
+			return err
+		}
+		_, port, _ := net.SplitHostPort(addr)
+		n := &node{port: port}
+		if i < len(c.nodeEnv) {
+			n.env = []string{c.nodeEnv[i]}
+		}
+		s.nodes = append(s.nodes, n)
+		if _, err := s.start(n); err != nil {
+			return err
+		}
+	}
+	if c.nodes > 1 {
+		if s.balancer, err = startBalancer(s.dir, s.nodes); err != nil {
+			return err
+		}
+	}
+	if c.links.clients {
+		s.toClients, err = newLink(strings.TrimPrefix(s.front(), "http://"))
+	}
+	return err
+}
+
+// lay lays the links behind the nodes, where something is to fail.
+func (s *server) lay(which links) (err error) {
+	if which.redis {
+		s.toRedis, err = newLink(strings.TrimPrefix(s.redis.URL(), "redis://"))
+	}
+	if which.postgres && err == nil {
+		s.toPostgres, err = newLink(fmt.Sprintf("127.0.0.1:%d", s.postgres.Port()))
+	}
+	return err
+}
+
 func (s *server) anyNode() *node { return s.nodes[rand.IntN(len(s.nodes))] } //nolint:gosec // not a secret
+
+// front is what stands before the nodes.
+func (s *server) front() string {
+	if s.balancer != nil {
+		return "http://" + s.balancer.addr
+	}
+	return s.nodes[0].url()
+}
+
+// url is where clients connect.
+func (s *server) url() string {
+	if s.toClients != nil {
+		return "http://" + s.toClients.addr()
+	}
+	return s.front()
+}
 
 // databaseURL is where the log can be read without the server.
 func (s *server) databaseURL() string {
@@ -98,12 +149,36 @@ func (s *server) databaseURL() string {
 	return "sqlite:" + filepath.Join(s.dir, "parley.db")
 }
 
+// nodesDatabase is how the nodes reach the database.
+func (s *server) nodesDatabase() string {
+	if s.toPostgres != nil {
+		return "postgres://postgres@" + s.toPostgres.addr() + "/postgres?sslmode=disable"
+	}
+	return s.databaseURL()
+}
+
+func (s *server) redisURL() string {
+	switch {
+	case s.redis == nil:
+		return ""
+	case s.toRedis != nil:
+		return "redis://" + s.toRedis.addr()
+	}
+	return s.redis.URL()
+}
+
 // start starts a process and returns how long it took to be ready.
 func (s *server) start(n *node) (time.Duration, error) {
 	begun := time.Now()
-	n.cmd = exec.Command(s.bin, "serve") //nolint:noctx // it ends with kill
-	n.cmd.Env = append(os.Environ(), "PORT="+n.port, "PARLEY_HOST=127.0.0.1", "PARLEY_DATA="+s.dir, "DATABASE_URL="+s.databaseURL(),
-		"REDIS_URL="+s.redisURL(), "PARLEY_RATE_LIMIT=off", "PARLEY_LOG_LEVEL=error", "PARLEY_FAULT="+s.fault)
+	bin := s.bin
+	if n.bin != "" {
+		bin = n.bin
+	}
+	n.cmd = exec.Command(bin, "serve") //nolint:noctx // it ends with kill
+	n.cmd.Env = append(os.Environ(), "PORT="+n.port, "PARLEY_HOST=127.0.0.1", "PARLEY_DATA="+s.dir, "DATABASE_URL="+s.nodesDatabase(),
+		"REDIS_URL="+s.redisURL(), "PARLEY_RATE_LIMIT=off", "PARLEY_LOG_LEVEL=error", "PARLEY_FAULT="+s.fault,
+		"PARLEY_TRUSTED_PROXIES=127.0.0.1", "PARLEY_CONNECTIONS_PER_PERSON=0")
+	n.cmd.Env = append(append(n.cmd.Env, s.env...), n.env...)
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -115,12 +190,7 @@ func (s *server) start(n *node) (time.Duration, error) {
 		return 0, err
 	}
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		res, err := http.Get(n.url() + "/ready") //nolint:noctx // short, and of this machine
-		if err != nil {
-			continue
-		}
-		_ = res.Body.Close()
-		if res.StatusCode == http.StatusOK {
+		if n.ready() {
 			return time.Since(begun), nil
 		}
 	}
@@ -128,14 +198,35 @@ func (s *server) start(n *node) (time.Duration, error) {
 	return 0, errors.New("the server is never ready: " + string(text))
 }
 
-func (s *server) redisURL() string {
-	if s.redis == nil {
-		return ""
+func (n *node) ready() bool {
+	res, err := (&http.Client{Timeout: time.Second}).Get(n.url() + "/ready") //nolint:noctx // it has a timeout
+	if err != nil {
+		return false
 	}
-	return s.redis.URL()
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK
+}
+
+// connections is how many connections the node believes to have.
+func (n *node) connections() (int, error) {
+	res, err := (&http.Client{Timeout: 2 * time.Second}).Get(n.url() + "/health") //nolint:noctx // it has a timeout
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = res.Body.Close() }() // it was only read
+	var in struct{ Connections int }
+	return in.Connections, json.NewDecoder(res.Body).Decode(&in)
 }
 
 func (s *server) close() {
+	for _, l := range []*link{s.toClients, s.toRedis, s.toPostgres} {
+		if l != nil {
+			l.close()
+		}
+	}
+	if s.balancer != nil {
+		s.balancer.close()
+	}
 	for _, n := range s.nodes {
 		n.kill()
 	}

@@ -85,6 +85,9 @@ func (p *person) send(ctx context.Context, room string) {
 	p.h.send(s)
 	tries := 1 + p.rand.IntN(2)*20 // half of them give up at the first definite no
 	for ctx.Err() == nil {
+		p.h.mu.Lock()
+		s.tried = time.Now()
+		p.h.mu.Unlock()
 		a, err := p.ask(ctx, "chat-message", map[string]any{"roomId": room, "clientId": s.clientID, "text": s.text})
 		switch {
 		case err != nil || a.Code == "retry":

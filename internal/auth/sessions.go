@@ -155,8 +155,8 @@ func (s *Sessions) List(ctx context.Context, userID string) ([]Session, error) {
 func (s *Sessions) Revoke(ctx context.Context, userID, sessionID, reason string) error {
 	var n int64
 	err := s.DB.Tx(ctx, func(tx *db.Tx) (err error) {
-		n, err = tx.Exec(ctx, `UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL`,
-			s.Now().UnixMicro(), sessionID, userID)
+		n, err = tx.Exec(ctx, `UPDATE sessions SET revoked_at = `+tx.Dialect().Now()+` WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL`,
+			sessionID, userID)
 		return err
 	})
 	if err != nil {
@@ -171,8 +171,8 @@ func (s *Sessions) Revoke(ctx context.Context, userID, sessionID, reason string)
 // Replace ends a session in favour of another one of the same person: its connections go on, as the new one's.
 func (s *Sessions) Replace(ctx context.Context, userID, sessionID string) error {
 	err := s.DB.Tx(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE sessions SET revoked_at = $1 WHERE id = $2 AND user_id = $3 AND revoked_at IS NULL`,
-			s.Now().UnixMicro(), sessionID, userID)
+		_, err := tx.Exec(ctx, `UPDATE sessions SET revoked_at = `+tx.Dialect().Now()+` WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL`,
+			sessionID, userID)
 		return err
 	})
 	if err != nil {
@@ -181,9 +181,10 @@ func (s *Sessions) Replace(ctx context.Context, userID, sessionID string) error 
 	return nil
 }
 
-// RevokedSince lists sessions that were revoked within the last so long, by anybody.
+// RevokedSince lists sessions that were revoked within the last so long, by anybody: by the database's clock, because those of the
+// nodes may differ.
 func (s *Sessions) RevokedSince(ctx context.Context, ago time.Duration) ([]chat.Ended, error) {
-	rows, err := s.DB.Query(ctx, `SELECT user_id, id FROM sessions WHERE revoked_at > $1`, s.Now().Add(-ago).UnixMicro())
+	rows, err := s.DB.Query(ctx, `SELECT user_id, id FROM sessions WHERE revoked_at > `+s.DB.Dialect.Now()+` - $1`, ago.Microseconds())
 	out, err := db.Scan(rows, err, func(rows *sql.Rows, e *chat.Ended) error {
 		e.SessionIDs, e.Reason = make([]string, 1), "The session has ended"
 		return rows.Scan(&e.UserID, &e.SessionIDs[0])

@@ -187,8 +187,8 @@ func (c *Chat) SetPassword(ctx context.Context, userID, hash, keepSession string
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, `UPDATE sessions SET revoked_at = $1 WHERE user_id = $2 AND id <> $3 AND revoked_at IS NULL RETURNING id`,
-			micros(c.now()), userID, keepSession)
+		rows, err := tx.Query(ctx, `UPDATE sessions SET revoked_at = `+tx.Dialect().Now()+` WHERE user_id = $1 AND id <> $2 AND revoked_at IS NULL
+			RETURNING id`, userID, keepSession)
 		ended, err = db.Scan(rows, err, scanString)
 		return err
 	})
@@ -249,7 +249,7 @@ func (c *Chat) Deactivate(ctx context.Context, a Actor, userID string, off bool)
 		if u.Deactivated = off; !off {
 			return nil
 		}
-		_, err := tx.Exec(ctx, `UPDATE sessions SET revoked_at = $1 WHERE user_id = $2 AND revoked_at IS NULL`, micros(c.now()), userID)
+		_, err := tx.Exec(ctx, `UPDATE sessions SET revoked_at = `+tx.Dialect().Now()+` WHERE user_id = $1 AND revoked_at IS NULL`, userID)
 		return err
 	})
 	if err == nil && off {

@@ -30,7 +30,7 @@ type Options struct {
 	TellEvery time.Duration
 	// Tracer tells of commits in the traces of the requests. It may be nil.
 	Tracer trace.Tracer
-	// Now is the clock; default time.Now. It orders nothing.
+	// Now is the clock; default Clock. It orders nothing.
 	Now func() time.Time
 	// NewID makes ids; default 26 sortable random characters.
 	NewID func() string
@@ -86,7 +86,7 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 		c.committed = func(int, time.Duration) {}
 	}
 	if c.now == nil {
-		c.now = time.Now
+		c.now = Clock
 	}
 	if c.newID == nil {
 		c.newID = newID

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
-	"time"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
@@ -12,7 +11,7 @@ var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadd
 // newID returns 26 characters that sort by time: 48 bits of milliseconds, then 80 random bits.
 func newID() string {
 	var raw [16]byte
-	binary.BigEndian.PutUint64(raw[:8], uint64(time.Now().UnixMilli())<<16)
+	binary.BigEndian.PutUint64(raw[:8], uint64(Clock().UnixMilli())<<16)
 	_, _ = rand.Read(raw[6:]) // never fails: crypto/rand ends the program when the system has no randomness
 	return idEncoding.EncodeToString(raw[:])
 }

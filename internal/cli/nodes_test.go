@@ -15,7 +15,7 @@ import (
 func startNodes(t *testing.T, n int, args ...string) ([]*server, *redistest.Server) {
 	t.Helper()
 	redis := redistest.Start(t)
-	args = append([]string{"--rate-limit=off", "--database-url=" + dbtest.NewPostgres(t).URL, "--redis-url=" + redis.URL()}, args...)
+	args = append([]string{"--rate-limit=off", "--drain-delay=0s", "--database-url=" + dbtest.NewPostgres(t).URL, "--redis-url=" + redis.URL()}, args...)
 	nodes := make([]*server, n)
 	for i := range nodes {
 		nodes[i] = start(t, args...)

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -67,6 +68,7 @@ type program struct {
 	metrics  *telemetry.Metrics
 	traces   *telemetry.Traces // nil for none
 	http     *http.Server
+	stopping atomic.Bool // it is about to drain
 }
 
 // build is the composition root: the only place that knows all the parts.
@@ -77,7 +79,7 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 	if err != nil {
 		return nil, err
 	}
-	sessions := &auth.Sessions{DB: p.db, Now: time.Now, Ended: func(e chat.Ended) { p.door.Deliver(chat.Event{Ended: &e}) }}
+	sessions := &auth.Sessions{DB: p.db, Now: chat.Clock, Ended: func(e chat.Ended) { p.door.Deliver(chat.Event{Ended: &e}) }}
 	err = p.startTraces()
 	if err == nil {
 		err = p.connectPeers()
@@ -187,7 +189,7 @@ func rateOf(r config.Rate, burst int) live.Rate {
 }
 
 func (p *program) ready(ctx context.Context) error {
-	if p.door.Draining() {
+	if p.stopping.Load() || p.door.Draining() {
 		return errors.New("the server is restarting")
 	}
 	if err := p.db.Ping(ctx); err != nil {
@@ -225,6 +227,7 @@ func (p *program) run(ctx context.Context, stop func(), listening func(net.Addr)
 	}
 	stop()
 	p.log.Info("stopping", "connections", p.door.Connections())
+	p.stepAside()
 	draining, cancel := context.WithTimeout(context.Background(), p.config.DrainTimeout)
 	defer cancel()
 	err = p.drain(draining)
@@ -233,6 +236,15 @@ func (p *program) run(ctx context.Context, stop func(), listening func(net.Addr)
 	}
 	p.log.Info("stopped")
 	return err
+}
+
+// stepAside lets balancers notice that new clients belong elsewhere, before those who are here go there. Clients that come meanwhile
+// are served.
+func (p *program) stepAside() {
+	p.stopping.Store(true)
+	if p.peers != nil {
+		time.Sleep(p.config.DrainDelay)
+	}
 }
 
 // drain ends everything in the order in which the parts use each other. Clients that do not go in time are cut off: that is no

@@ -81,7 +81,7 @@ type Config struct {
 	Handshakes      int           `env:"PARLEY_HANDSHAKES" default:"400" help:"New connections per second altogether; beyond, clients are told to come back. 0 is no limit."`
 	TrustedProxies  []string      `env:"PARLEY_TRUSTED_PROXIES" name:"trusted-proxies" help:"Networks (CIDR, comma list; an address is a network of one) of proxies whose X-Forwarded-For is believed."`
 	PingInterval    time.Duration `env:"PARLEY_PING_INTERVAL" default:"25s" help:"Time between two heartbeats of a connection."`
-	PingTimeout     time.Duration `env:"PARLEY_PING_TIMEOUT" default:"60s" help:"How long a heartbeat's answer may take."`
+	PingTimeout     time.Duration `env:"PARLEY_PING_TIMEOUT" default:"20s" help:"How long a heartbeat's answer may take."`
 	UpgradeTimeout  time.Duration `env:"PARLEY_UPGRADE_TIMEOUT" default:"10s" help:"How long the change from polling to WebSocket may take."`
 	JoinTimeout     time.Duration `env:"PARLEY_JOIN_TIMEOUT" default:"10s" help:"How long a connection may stay without joining the chat's namespace."`
 	WriteTimeout    time.Duration `env:"PARLEY_WRITE_TIMEOUT" default:"10s" help:"How long a client may take to read what it is sent."`
@@ -89,6 +89,7 @@ type Config struct {
 	QueueMessages   int           `env:"PARLEY_QUEUE_MESSAGES" default:"1024" help:"Messages that may wait for a client that has fallen behind."`
 	OutboundBytes   Size          `env:"PARLEY_OUTBOUND_BYTES" default:"256MiB" help:"Bytes that may wait for all clients that have fallen behind; 0 is no limit."`
 	LeaveGrace      time.Duration `env:"PARLEY_LEAVE_GRACE" default:"5s" help:"How long somebody may be without a connection before they have left."`
+	DrainDelay      time.Duration `env:"PARLEY_DRAIN_DELAY" default:"2s" help:"How long a stopping node goes on serving, no longer ready, so that balancers notice; one node alone does not wait. At most 1m."`
 	DrainTimeout    time.Duration `env:"PARLEY_DRAIN_TIMEOUT" default:"25s" help:"How long a stopping server takes leave of its clients, at most 30s."`
 	LogLevel        string        `env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat       string        `env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
@@ -203,6 +204,7 @@ func (c *Config) Check() error {
 		{c.QueueBytes >= 64<<10 && c.QueueMessages >= 16, "PARLEY_QUEUE_BYTES must be at least 64KiB, PARLEY_QUEUE_MESSAGES 16"},
 		{c.TraceShare >= 0 && c.TraceShare <= 1, "OTEL_TRACES_SAMPLER_ARG must be between 0 and 1"},
 		{c.LeaveGrace >= 0, "PARLEY_LEAVE_GRACE must not be negative"},
+		{c.DrainDelay >= 0 && c.DrainDelay <= time.Minute, "PARLEY_DRAIN_DELAY must be at most 1m"},
 		{c.DrainTimeout > 0 && c.DrainTimeout <= 30*time.Second, "PARLEY_DRAIN_TIMEOUT must be at most 30s"},
 	} {
 		if !check.ok {

@@ -30,7 +30,9 @@ type DB struct {
 	reads   *statements
 	file    string // of SQLite
 	closing func() // releases what the pools stand on; may be nil
-	lost    func(error)
+	// migrator opens a pool for migrations, where they need one of their own; may be nil.
+	migrator func() *sql.DB
+	lost     func(error)
 }
 
 // Open opens a database, creates it if it is a file that does not exist, and migrates it.

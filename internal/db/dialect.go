@@ -3,7 +3,10 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
+	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
@@ -35,6 +38,14 @@ func (d Dialect) SkipLocked() string {
 	return ""
 }
 
+// Now is the database's clock as an expression, in microseconds: the one clock that all nodes have in common.
+func (d Dialect) Now() string {
+	if d == Postgres {
+		return "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+	}
+	return "CAST(unixepoch('subsec') * 1000000 AS INTEGER)"
+}
+
 // Writers is how many transactions may usefully write at the same time.
 func (d Dialect) Writers() int {
 	if d == Postgres {
@@ -53,11 +64,27 @@ func (d Dialect) goose() goose.Dialect {
 	return goose.DialectSQLite3
 }
 
-// isConflict reports a deadlock or a serialization failure: the transaction was rolled back and may be run again.
+// isConflict reports a deadlock, a serialization failure or a lock that was not to be had in time: the transaction was rolled back and
+// may be run again.
 func (d Dialect) isConflict(err error) bool {
 	var pg *pgconn.PgError
 	var commit *CommitError
-	return !errors.As(err, &commit) && errors.As(err, &pg) && (pg.Code == "40P01" || pg.Code == "40001")
+	return !errors.As(err, &commit) && errors.As(err, &pg) && (pg.Code == "40P01" || pg.Code == "40001" || pg.Code == "55P03")
+}
+
+// isBroken reports that the connection was lost before the commit, or that the server is about to restart.
+func (d Dialect) isBroken(err error) bool {
+	var commit *CommitError
+	if d != Postgres || errors.As(err, &commit) {
+		return false
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03" || pg.Code == "08006"
+	}
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, net.ErrClosed)
 }
 
 // assertDurable refuses a database that may lose what it has committed.

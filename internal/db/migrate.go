@@ -5,6 +5,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -28,12 +30,29 @@ func migrate(ctx context.Context, d *DB) error {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	p, err := goose.NewProvider(d.Dialect.goose(), d.write, files, options...)
+	pool := d.write
+	if d.migrator != nil {
+		pool = d.migrator()
+		defer func() { _ = pool.Close() }() // what it did is committed
+	}
+	p, err := goose.NewProvider(d.Dialect.goose(), pool, files, options...)
 	if err != nil {
 		return fmt.Errorf("db: migrations: %w", err)
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("db: migrate: %w", err)
+	for attempt := 1; ; attempt++ {
+		if _, err = p.Up(ctx); err == nil {
+			return nil
+		}
+		if attempt == migrateAttempts || !d.Dialect.isConflict(err) {
+			return fmt.Errorf("db: migrate: %w", err)
+		}
+		select {
+		case <-time.After(time.Duration(50+rand.IntN(200)) * time.Millisecond): //nolint:gosec // not a secret
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return nil
 }
+
+// migrateAttempts bounds how often a migration is tried that gets no lock because of what other nodes do.
+const migrateAttempts = 100

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 )
@@ -40,7 +41,17 @@ func openPostgres(ctx context.Context, url string, conns int) (*DB, error) {
 		return nil, fmt.Errorf("db: %w", err)
 	}
 	std := stdlib.OpenDBFromPool(pool)
-	return &DB{Dialect: Postgres, write: std, read: std, closing: pool.Close}, nil
+	return &DB{Dialect: Postgres, write: std, read: std, closing: pool.Close, migrator: func() *sql.DB { return openMigrator(c.ConnConfig) }}, nil
+}
+
+// migrationLockTimeout is how many milliseconds a migration waits for a table that other nodes use: whatever they ask for waits behind
+// it. It is shorter than Postgres takes to look for deadlocks, so that of the two it is the migration that gives way, to try again.
+const migrationLockTimeout = "400"
+
+func openMigrator(c *pgx.ConnConfig) *sql.DB {
+	own := c.Copy()
+	own.RuntimeParams["lock_timeout"] = migrationLockTimeout
+	return stdlib.OpenDB(*own)
 }
 
 func assertPostgres(ctx context.Context, pool *sql.DB) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 )
 
 // Tx is a writing transaction. It is for one goroutine.
@@ -17,15 +18,26 @@ type Tx struct {
 const maxAttempts = 4
 
 // Tx runs fn in a writing transaction, which is rolled back when fn fails. A [*CommitError] means that the outcome is unknown.
-// fn may run more than once: when Postgres finds a deadlock, it rolls one side back and asks for another try.
+// fn may run more than once: when Postgres finds a deadlock, it rolls one side back and asks for another try; and what a connection
+// that broke before the commit has done is rolled back too.
 func (d *DB) Tx(ctx context.Context, fn func(*Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := d.runTx(ctx, fn)
-		if err == nil || attempt == maxAttempts || !d.Dialect.isConflict(err) {
+		if err == nil || attempt == maxAttempts || ctx.Err() != nil {
+			return err
+		}
+		switch {
+		case d.Dialect.isConflict(err):
+		case d.Dialect.isBroken(err):
+			time.Sleep(time.Duration(attempt-1) * brokenPause) // the first time it was perhaps one that had been idle
+		default:
 			return err
 		}
 	}
 }
+
+// brokenPause is how much longer a transaction waits each time before it looks for another connection.
+const brokenPause = 50 * time.Millisecond
 
 func (d *DB) runTx(ctx context.Context, fn func(*Tx) error) error {
 	raw, err := d.write.BeginTx(ctx, nil)

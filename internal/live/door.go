@@ -127,8 +127,11 @@ func (d *Door) Online() int { return d.people.count() }
 // Outbound is the number of bytes that wait for slow clients.
 func (d *Door) Outbound() int64 { return d.io.Engine().Outbound() }
 
-// drainBatches is in how many steps a draining server lets its clients go, so that they do not all come back at once.
-const drainBatches = 20
+const (
+	// drainBatches is in how many steps a draining server lets its clients go, so that they do not all come back at once.
+	drainBatches = 20
+	drainStep    = 50 * time.Millisecond // at least, between two of them
+)
 
 // StopAdmitting turns new clients away with a hint of when to come back.
 func (d *Door) StopAdmitting() { d.draining.Store(true) }
@@ -138,19 +141,25 @@ type serverRestarting struct {
 	RetryAfter float64 `json:"retryAfter"` // seconds
 }
 
-// Drain tells every client when to come back, each at a time of its own, and then lets go of them in batches within the given
-// time. What they sent before is answered first.
+// Drain lets go of all clients in batches within the given time, no faster than one node would admit them, and tells each when to
+// come back, at a time of its own: at once where other nodes are there to take them. What they sent before is answered first.
 func (d *Door) Drain(ctx context.Context, within time.Duration) error {
 	d.StopAdmitting()
 	sockets := d.io.Sockets()
-	for _, s := range sockets {
-		wait := time.Second + time.Duration(rand.Int64N(int64(2*time.Second)))
-		_ = s.Emit("server-restarting", serverRestarting{wait.Seconds()}) // numbers encode
+	first := time.Second
+	if d.people.hasNodes() {
+		first = 100 * time.Millisecond
 	}
-	pause := min(within/drainBatches, 100*time.Millisecond)
+	pause := drainStep
+	if rate := d.o.Admission.Handshakes; rate > 0 {
+		pause = max(pause, time.Duration(float64(len(sockets))/rate/drainBatches*float64(time.Second)))
+	}
+	pause = min(pause, within/drainBatches)
 	size := len(sockets)/drainBatches + 1
 	for i := 0; i < len(sockets); i += size {
 		for _, s := range sockets[i:min(i+size, len(sockets))] {
+			wait := first + time.Duration(rand.Int64N(int64(2*first)))
+			_ = s.Emit("server-restarting", serverRestarting{wait.Seconds()}) // numbers encode
 			s.Session().Finish(engineio.ReasonServerShutdown)
 		}
 		select {
@@ -158,6 +167,7 @@ func (d *Door) Drain(ctx context.Context, within time.Duration) error {
 		case <-ctx.Done():
 		}
 	}
+	d.tellNodes(nodeMessage{Here: d.people.leaving()})
 	return d.Close(ctx)
 }
 

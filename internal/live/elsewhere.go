@@ -9,6 +9,9 @@ import (
 const (
 	leaseTime  = 60 * time.Second // how long people of a node count as here that has fallen silent
 	leaseRenew = 27 * time.Second
+	// takeOver is how long people of a node that stops have to come back somewhere before they have left.
+	takeOver    = 5 * time.Second
+	leaseExpiry = time.Second // how exactly leases are looked at
 )
 
 // nodePeople is who is connected to a node: all of them, or what has changed.
@@ -17,6 +20,8 @@ type nodePeople struct {
 	All  bool         `json:"all,omitempty"`
 	Here []nodePerson `json:"here,omitempty"`
 	Gone []string     `json:"gone,omitempty"`
+	// Leaving tells that the node stops: its people are about to come back elsewhere.
+	Leaving bool `json:"leaving,omitempty"`
 }
 
 type nodePerson struct {
@@ -24,12 +29,20 @@ type nodePerson struct {
 	Username string `json:"username"`
 	Wish     string `json:"wish,omitempty"` // what they want to appear as, unless auto
 	Away     bool   `json:"away,omitempty"` // they look on none of the node's devices
+	Conns    int    `json:"conns,omitempty"`
+}
+
+// appearsAs reports whether two mean the same to those who see the person.
+func (n nodePerson) appearsAs(other nodePerson) bool {
+	n.Conns = other.Conns
+	return n == other
 }
 
 // elsewhere is what is known of another node's people.
 type elsewhere struct {
 	people  map[string]nodePerson
 	expires time.Time
+	leaving bool // whatever else comes from it, it is about to be gone
 }
 
 // hearNode takes what another node tells of its people, and tells those who are connected here what that changes.
@@ -40,7 +53,12 @@ func (p *people) hearNode(n nodePeople) {
 		e = &elsewhere{people: map[string]nodePerson{}}
 		p.nodes[n.Node] = e
 	}
-	e.expires = time.Now().Add(leaseTime)
+	switch {
+	case n.Leaving:
+		e.leaving, e.expires = true, time.Now().Add(takeOver)
+	case !e.leaving:
+		e.expires = time.Now().Add(leaseTime)
+	}
 	known := map[string]bool{}
 	for _, h := range n.Here {
 		known[h.UserID] = true
@@ -49,7 +67,7 @@ func (p *people) hearNode(n nodePeople) {
 	for _, h := range n.Here {
 		if !p.anywhere(h.UserID) {
 			came = append(came, chat.Actor{UserID: h.UserID, Name: h.Username})
-		} else if e.people[h.UserID] != h {
+		} else if !e.people[h.UserID].appearsAs(h) {
 			changed = append(changed, chat.Actor{UserID: h.UserID})
 		}
 		e.people[h.UserID] = h
@@ -129,6 +147,16 @@ func (p *people) ofThisNode() *nodePeople {
 	return out
 }
 
+// leaving tells that this node stops.
+func (p *people) leaving() *nodePeople { return &nodePeople{Node: p.node, Leaving: true} }
+
+// hasNodes reports whether there are other nodes.
+func (p *people) hasNodes() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.nodes) > 0
+}
+
 // one is what this node tells of one person.
 func (p *people) one(userID string) *nodePeople {
 	p.mu.Lock()
@@ -143,15 +171,18 @@ func (p *people) one(userID string) *nodePeople {
 }
 
 func (h *presence) forNodes() nodePerson {
-	out := nodePerson{UserID: h.actor.UserID, Username: h.actor.Name, Away: !h.looking()}
+	out := nodePerson{UserID: h.actor.UserID, Username: h.actor.Name, Away: !h.looking(), Conns: len(h.clients)}
 	if h.wish != "auto" {
 		out.Wish = h.wish
 	}
 	return out
 }
 
-// looking reports whether the person looks on one of their devices here.
+// looking reports whether the person looks on one of their devices here, or did before the last one went.
 func (h *presence) looking() bool {
+	if len(h.clients) == 0 {
+		return h.looked
+	}
 	for c := range h.clients {
 		if !c.idle.Load() {
 			return true
@@ -162,12 +193,14 @@ func (h *presence) looking() bool {
 
 // keepLease renews what the other nodes know of this one's people, and forgets those of nodes that are gone.
 func (d *Door) keepLease(stop <-chan struct{}) {
-	t := time.NewTicker(leaseRenew)
-	defer t.Stop()
+	renew, expire := time.NewTicker(leaseRenew), time.NewTicker(leaseExpiry)
+	defer renew.Stop()
+	defer expire.Stop()
 	for {
 		select {
-		case <-t.C:
+		case <-renew.C:
 			d.tellNodes(nodeMessage{Here: d.people.ofThisNode()})
+		case <-expire.C:
 			d.people.expire()
 		case <-stop:
 			return

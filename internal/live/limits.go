@@ -52,7 +52,7 @@ const (
 	searching
 )
 
-// limits are those that belong to people and addresses, not to connections.
+// limits are those that belong to people and addresses, not to connections. They hold on all nodes together: see [limits.spent].
 type limits struct {
 	messages, creations, signIns, accounts, searches *keyedLimits
 }
@@ -75,9 +75,66 @@ func (l *limits) take(c cost, who *client) (time.Duration, bool) {
 	return 0, true
 }
 
+// all names the limits for the other nodes.
+func (l *limits) all() map[string]*keyedLimits {
+	return map[string]*keyedLimits{"message": l.messages, "creation": l.creations, "sign-in": l.signIns, "account": l.accounts, "search": l.searches}
+}
+
+// spent returns what was taken here since the last time, by limit and key: the other nodes take it off their own limiters, which may
+// come to owe something. So over any longer time a limit is the same however many nodes one uses; at once, before they have heard of
+// each other, each gives its burst. Without Redis each has its own.
+func (l *limits) spent() map[string]map[string]int {
+	out := map[string]map[string]int{}
+	for name, k := range l.all() {
+		if taken := k.spent(); len(taken) > 0 {
+			out[name] = taken
+		}
+	}
+	return out
+}
+
+// charge takes what was taken on another node.
+func (l *limits) charge(spent map[string]map[string]int) {
+	all := l.all()
+	for name, keys := range spent {
+		if k := all[name]; k != nil { // a node of another version may have others
+			k.charge(keys)
+		}
+	}
+}
+
+// share makes the limits remember what is taken, for spent.
+func (l *limits) share() {
+	for _, k := range l.all() {
+		k.share()
+	}
+}
+
 func (l *limits) close() {
-	for _, k := range []*keyedLimits{l.messages, l.creations, l.signIns, l.accounts, l.searches} {
+	for _, k := range l.all() {
 		k.close()
+	}
+}
+
+// spentEvery is how often the nodes tell each other what was taken.
+const spentEvery = 100 * time.Millisecond
+
+func (d *Door) tellSpent(stop <-chan struct{}) {
+	if d.o.Nodes == nil {
+		return
+	}
+	d.limits.share()
+	t := time.NewTicker(spentEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			if spent := d.limits.spent(); len(spent) > 0 {
+				d.tellNodes(nodeMessage{Spent: spent})
+			}
+		case <-stop:
+			return
+		}
 	}
 }
 
@@ -87,8 +144,9 @@ type keyedLimits struct {
 	stop chan struct{}
 	once sync.Once
 
-	mu sync.Mutex
-	of map[string]*rate.Limiter
+	mu    sync.Mutex
+	of    map[string]*rate.Limiter
+	taken map[string]int // since it was told; nil when nobody is to be told
 }
 
 func newKeyedLimits(r Rate) *keyedLimits {
@@ -105,12 +163,53 @@ func (l *keyedLimits) take(key string) (time.Duration, bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	wait, ok := take(l.limiter(key))
+	if ok && l.taken != nil {
+		l.taken[key]++
+	}
+	return wait, ok
+}
+
+func (l *keyedLimits) limiter(key string) *rate.Limiter {
 	lim := l.of[key]
 	if lim == nil {
 		lim = l.rate.limiter()
 		l.of[key] = lim
 	}
-	return take(lim)
+	return lim
+}
+
+func (l *keyedLimits) share() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken = map[string]int{}
+}
+
+func (l *keyedLimits) spent() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.taken) == 0 {
+		return nil
+	}
+	out := l.taken
+	l.taken = map[string]int{}
+	return out
+}
+
+func (l *keyedLimits) charge(taken map[string]int) {
+	if l.rate.Count == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key, n := range taken {
+		lim := l.limiter(key)
+		for n > 0 {
+			some := min(n, lim.Burst())
+			lim.ReserveN(time.Now(), some)
+			n -= some
+		}
+	}
 }
 
 // sweepLoop forgets whoever has all their tokens back: a full limiter is like none.

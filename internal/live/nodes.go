@@ -27,6 +27,8 @@ type nodeMessage struct {
 	Who   bool        `json:"who,omitempty"` // asks the others who is connected to them
 
 	Follow *chat.Follow `json:"follow,omitempty"`
+	// Spent is what was taken of the limits that hold on all nodes together: by limit, and whose it is.
+	Spent map[string]map[string]int `json:"spent,omitempty"`
 }
 
 // remoteEmit is an event that is in no log.
@@ -71,6 +73,8 @@ func (d *Door) heardFrom(message []byte) {
 		d.people.hearNode(*m.Here)
 	case m.Follow != nil:
 		d.followed(*m.Follow)
+	case m.Spent != nil:
+		d.limits.charge(m.Spent)
 	case m.Who:
 		d.tellNodes(nodeMessage{Here: d.people.ofThisNode()})
 	}

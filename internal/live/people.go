@@ -37,6 +37,7 @@ type presence struct {
 	wish    string // what they want to appear as: auto, away or dnd
 	version int64  // of the directory, when they were last told of
 	clients map[*client]bool
+	looked  bool        // whether they did with the last connection that ended
 	leaving *time.Timer // runs while there is no connection
 }
 
@@ -51,14 +52,17 @@ func (p *people) connected() []string {
 	return slices.Collect(maps.Keys(p.byID))
 }
 
-// connections is how many a person has.
-func (p *people) connections(userID string) int {
+// connections is how many a person has, on all nodes.
+func (p *people) connections(userID string) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if here := p.byID[userID]; here != nil {
-		return len(here.clients)
+		n = len(here.clients)
 	}
-	return 0
+	for _, e := range p.nodes {
+		n += e.people[userID].Conns
+	}
+	return n
 }
 
 // connect counts a connection and reports whether the person was nowhere before.
@@ -88,16 +92,25 @@ func (p *people) add(a chat.Actor, u chat.User, c *client) (arrived bool) {
 
 // disconnect counts a connection's end. After the last one the person has left, unless they are back within the grace.
 func (p *people) disconnect(a chat.Actor, c *client) {
+	if p.remove(a, c) {
+		p.told(a.UserID)
+	}
+}
+
+// remove takes a connection off the list, and reports whether the other nodes are to be told.
+func (p *people) remove(a chat.Actor, c *client) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	here := p.byID[a.UserID]
 	if here == nil || !here.clients[c] {
-		return
+		return false
 	}
 	delete(here.clients, c)
+	here.looked = !c.idle.Load()
 	if len(here.clients) == 0 && !p.closed {
 		here.leaving = time.AfterFunc(p.grace, func() { p.depart(a.UserID, here) })
 	}
+	return !p.closed
 }
 
 func (p *people) depart(userID string, here *presence) {

@@ -36,6 +36,7 @@ func (d *Door) Watch(ctx context.Context) error {
 	w.running.Go(d.watch)
 	w.running.Go(func() { d.followHeads(w.stop) })
 	w.running.Go(func() { d.keepLease(w.stop) })
+	w.running.Go(func() { d.tellSpent(w.stop) })
 	d.connectNodes()
 	return nil
 }
