@@ -21,6 +21,7 @@ var mayImport = map[string][]string{
 	"internal/db/dbtest": {"internal/db"},
 	"internal/markdown":  {},
 	"internal/preview":   {},
+	"internal/transfer":  {"internal/chat", "internal/db"},
 	"internal/markdown/": {"internal/markdown"},
 	"internal/chat":      {"internal/db", "internal/markdown"},
 	"internal/jobs":      {"internal/db"},

@@ -20,8 +20,8 @@ const (
 type teller struct {
 	chat  *Chat
 	every time.Duration // how often at most one thing is told of: the room's members are spared the rest
-	wake chan struct{}
-	done chan struct{}
+	wake  chan struct{}
+	done  chan struct{}
 
 	mu  sync.Mutex
 	due map[string]time.Time // when something is to be told

@@ -83,9 +83,14 @@ func (b *batch) openThread(a Actor, roomID, messageID string) (string, error) {
 	if !db.IsNotFound(err) { // the room is locked: nobody else makes one now
 		return id, err
 	}
+	return b.makeThread(a, m)
+}
+
+// makeThread makes the thread about a message, which has none. The root's author follows it.
+func (b *batch) makeThread(a Actor, root Message) (string, error) {
 	r := Room{ID: b.chat.newID(), Epoch: b.chat.newID()}
-	_, err = b.tx.Exec(b.ctx, `INSERT INTO rooms (id, kind, name, epoch, last_seq, created_by, created_at, parent_id, root_id, root_seq)
-		VALUES ($1, 'thread', '', $2, 0, $3, $4, $5, $6, $7)`, r.ID, r.Epoch, a.UserID, micros(b.now), roomID, m.ID, m.Seq)
+	_, err := b.tx.Exec(b.ctx, `INSERT INTO rooms (id, kind, name, epoch, last_seq, created_by, created_at, parent_id, root_id, root_seq)
+		VALUES ($1, 'thread', '', $2, 0, $3, $4, $5, $6, $7)`, r.ID, r.Epoch, a.UserID, micros(b.now), root.RoomID, root.ID, root.Seq)
 	if err != nil {
 		return "", err
 	}
@@ -96,7 +101,7 @@ func (b *batch) openThread(a Actor, roomID, messageID string) (string, error) {
 	if _, err := b.announceRoom(r.ID, []*Entry{&e}); err != nil {
 		return "", err
 	}
-	return r.ID, b.follow(r.ID, roomID, m.SenderID, false)
+	return r.ID, b.follow(r.ID, root.RoomID, root.SenderID, false)
 }
 
 // follow makes somebody a follower of a thread and tells so, unless they are one. With again it does so even for those who have

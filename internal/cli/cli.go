@@ -20,6 +20,8 @@ const usage = `parley is a self-hosted, real-time chat server.
   parley backup FILE   write all data into a file, while the server runs or not
   parley restore FILE  read a backup into an empty database
   parley migrate       move all data from SQLite to Postgres, or back
+  parley import        bring in a Slack, Mattermost or Discord archive
+  parley export DIR    write all data, or a person's, as JSON lines
   parley admin         manage accounts from the terminal
   parley bench URL     load a server with people who talk, and measure what they see
   parley doctor URL    look at what is around a server: the machine, the database, Redis, the proxy
@@ -42,6 +44,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return restore(ctx, args, stdout, stderr)
 	case "migrate":
 		return migrate(ctx, args, stdout, stderr)
+	case "import":
+		return importArchive(ctx, args, stdout, stderr)
+	case "export":
+		return export(ctx, args, stdout, stderr)
 	case "admin":
 		return admin(ctx, args, stdout, stderr)
 	case "bench":
