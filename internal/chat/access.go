@@ -16,6 +16,7 @@ type access struct {
 	Holder           string // the room whose memberships count: this one, or a thread's parent
 	HolderSeq        int64  // where the holder's log ended
 	RootSeq          int64  // of a thread: its root's seq in the parent; 0 for a room
+	Blocked          int64  // of a conversation between two: 1 when the other has blocked them, 2 when they have blocked the other
 	Following        bool   // whether they follow the thread
 	RoomKind         RoomKind
 	RoomRole         Role
@@ -32,7 +33,11 @@ type access struct {
 
 const accessColumns = `r.id, h.id, h.last_seq, r.root_seq, m.user_id, u.name, u.role, h.kind, m.role, h.history, r.epoch, r.last_seq, h.archived_at,
 	m.from_seq, m.read_seq, m.delivered_seq, u.receipts, h.members,
-	CASE WHEN r.parent_id IS NULL THEN 0 ELSE (SELECT f.following FROM follows f WHERE f.user_id = m.user_id AND f.room_id = r.id) END`
+	CASE WHEN r.parent_id IS NULL THEN 0 ELSE (SELECT f.following FROM follows f WHERE f.user_id = m.user_id AND f.room_id = r.id) END,
+	CASE WHEN h.kind = 'direct' THEN (SELECT MAX(CASE WHEN p.user_id = m.user_id THEN 2 ELSE 1 END) FROM memberships o
+		JOIN personal p ON p.kind = 'block' AND p.gone = 0 AND p.data NOT LIKE '%"ignore":true%'
+			AND (p.user_id = o.user_id AND p.key = m.user_id OR p.user_id = m.user_id AND p.key = o.user_id)
+		WHERE o.room_id = h.id AND o.left_seq IS NULL AND o.user_id <> m.user_id) END`
 
 // accessTables lead from rooms to the memberships that count: a thread is for those who may read its root.
 const accessTables = `JOIN rooms h ON h.id = COALESCE(r.parent_id, r.id)
@@ -40,10 +45,11 @@ const accessTables = `JOIN rooms h ON h.id = COALESCE(r.parent_id, r.id)
 	JOIN users u ON u.id = m.user_id AND u.deactivated_at IS NULL`
 
 func (a *access) scan(row interface{ Scan(...any) error }) error {
-	var archived, root, following sql.NullInt64
+	var archived, root, following, blocked sql.NullInt64
 	var receipts int64
 	err := row.Scan(&a.RoomID, &a.Holder, &a.HolderSeq, &root, &a.UserID, &a.UserName, &a.ServerRole, &a.RoomKind, &a.RoomRole, &a.History, &a.Epoch,
-		&a.LastSeq, &archived, &a.FromSeq, &a.ReadSeq, &a.DeliveredSeq, &receipts, &a.Members, &following)
+		&a.LastSeq, &archived, &a.FromSeq, &a.ReadSeq, &a.DeliveredSeq, &receipts, &a.Members, &following, &blocked)
+	a.Blocked = blocked.Int64
 	if a.Holder == Lobby {
 		a.Members = 0
 	}
@@ -104,6 +110,10 @@ func (a access) maySend() error {
 	switch {
 	case a.Archived:
 		return errArchived()
+	case a.Blocked == 1:
+		return errorf(Forbidden, "They take no direct messages from you")
+	case a.Blocked == 2:
+		return errorf(Forbidden, "You have blocked them")
 	case a.RoomKind == Announcement && !a.moderates():
 		return errorf(Forbidden, "Only moderators write here")
 	}

@@ -15,6 +15,31 @@ type Limits struct {
 	MessageChars int    // characters of a message; default 4,000
 	SignUp       SignUp // who may make an account; default SignUpOpen
 	InviteRole   Role   // who may invite to the server; default Member
+	PinRole      Role   // who may pin messages besides those who moderate the room: Member, the default, or Moderator for nobody
+	Pins         int    // pinned messages of a room; default 100
+	Saved        int    // saved messages of a person; default 1,000
+	Drafts       int    // drafts of a person; default 100
+	Keywords     int    // of a person; default 50
+	Blocks       int    // people that a person blocks or ignores; default 1,000
+}
+
+func (l *Limits) defaults() {
+	if l.SignUp == "" {
+		l.SignUp = SignUpOpen
+	}
+	for _, r := range []*Role{&l.InviteRole, &l.PinRole} {
+		if *r == "" {
+			*r = Member
+		}
+	}
+	for _, n := range []struct {
+		limit   *int
+		usually int
+	}{{&l.MessageChars, 4000}, {&l.Pins, 100}, {&l.Saved, 1000}, {&l.Drafts, 100}, {&l.Keywords, 50}, {&l.Blocks, 1000}} {
+		if *n.limit == 0 {
+			*n.limit = n.usually
+		}
+	}
 }
 
 // Options configures a [Chat].
@@ -67,15 +92,7 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 		db: o.DB, limits: o.Limits, publish: o.Publish, committed: o.Committed, tracer: o.Tracer, now: o.Now, newID: o.NewID,
 		stopping: make(chan struct{}), drawing: make(chan struct{}, avatarDecodeSlots),
 	}
-	if c.limits.SignUp == "" {
-		c.limits.SignUp = SignUpOpen
-	}
-	if c.limits.InviteRole == "" {
-		c.limits.InviteRole = Member
-	}
-	if c.limits.MessageChars == 0 {
-		c.limits.MessageChars = 4000
-	}
+	c.limits.defaults()
 	if o.TellEvery == 0 {
 		o.TellEvery = 5 * time.Second
 	}

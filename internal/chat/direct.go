@@ -42,6 +42,11 @@ func (c *Chat) OpenDirect(ctx context.Context, a Actor, userIDs []string) (Room,
 		if !db.IsNotFound(err) {
 			return err
 		}
+		for _, id := range people {
+			if err := b.takesDirect(a, id); err != nil {
+				return err
+			}
+		}
 		r := Room{ID: b.chat.newID(), Kind: kind, History: HistoryAll, Epoch: b.chat.newID(), CreatedBy: a.UserID}
 		if err := b.insertRoom(r, key); err != nil {
 			return err

@@ -85,6 +85,7 @@ func (c *Chat) DeleteMessage(ctx context.Context, a Actor, roomID, messageID str
 		for _, text := range []string{
 			`DELETE FROM revisions WHERE message_id = $1`,
 			`DELETE FROM reactions WHERE message_id = $1`,
+			`DELETE FROM pins WHERE message_id = $1`,
 		} {
 			if _, err := b.tx.Exec(b.ctx, text, m.ID); err != nil {
 				return err

@@ -27,6 +27,8 @@ const (
 	KindKick    EntryKind = "kick"
 	KindBan     EntryKind = "ban"
 	KindRole    EntryKind = "role"
+	KindPin     EntryKind = "pin"
+	KindUnpin   EntryKind = "unpin"
 	KindThread  EntryKind = "thread" // what was said about a message in its thread, told now and then
 )
 
@@ -62,6 +64,7 @@ type entryData struct {
 
 	Thread *ThreadSummary `json:"thread,omitempty"`
 	From   *ThreadPlace   `json:"from,omitempty"`
+	Pinned *Pin           `json:"pinned,omitempty"`
 }
 
 func (d entryData) encode() string {
@@ -157,14 +160,14 @@ func timeOrZero(n sql.NullInt64) time.Time {
 // about reports whether an entry is about an earlier message.
 func (k EntryKind) about() bool {
 	switch k {
-	case KindEdit, KindDelete, KindReact, KindUnreact, KindThread:
+	case KindEdit, KindDelete, KindReact, KindUnreact, KindPin, KindUnpin, KindThread:
 		return true
 	}
 	return false
 }
 
 // aboutKinds are the kinds of such entries, for queries.
-const aboutKinds = `('edit', 'delete', 'react', 'unreact', 'thread')`
+const aboutKinds = `('edit', 'delete', 'react', 'unreact', 'pin', 'unpin', 'thread')`
 
 // Redacted returns what an entry is to somebody who may read what comes after a seq: what it shows of a message before is not in it.
 func (e *Entry) Redacted(from int64) *Entry {

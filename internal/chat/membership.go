@@ -154,6 +154,9 @@ func (c *Chat) AddMembers(ctx context.Context, a Actor, roomID string, userIDs [
 			return err
 		}
 		for _, id := range userIDs {
+			if blocked, err := b.blocks(id, a.UserID); err != nil || blocked {
+				return refusal(err, "They do not want to be brought into rooms by you")
+			}
 			if out, err = b.enter(a, out, id); err != nil {
 				return err
 			}

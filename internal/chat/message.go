@@ -27,16 +27,17 @@ type Message struct {
 	Reactions  []Reaction
 	Thread     *ThreadSummary // what was said about it in a thread; nil when nothing was
 	From       *ThreadPlace   // the thread that it was sent to besides; nil for most
+	Pinned     *Pin           // nil when it is not
 }
 
 // data is what the log keeps of a message besides its columns.
 func (m *Message) data() entryData {
-	return entryData{Mentions: m.Mentions, Thread: m.Thread, From: m.From}
+	return entryData{Mentions: m.Mentions, Thread: m.Thread, From: m.From, Pinned: m.Pinned}
 }
 
 // take is the other way round.
 func (m *Message) take(d entryData) {
-	m.Mentions, m.Thread, m.From = d.Mentions, d.Thread, d.From
+	m.Mentions, m.Thread, m.From, m.Pinned = d.Mentions, d.Thread, d.From, d.Pinned
 }
 
 // Quote is the message that another answers, as much as is shown of it.

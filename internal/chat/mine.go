@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"time"
 
 	"parley/internal/db"
@@ -19,6 +20,8 @@ type MyRoom struct {
 	Mentions     int    // those of them that address this person, counted up to MaxUnread
 	Peers        []User // of a direct conversation: the others, by name
 	LastAt       time.Time
+	Badge        int // how many of the unread messages count, by the person's settings; see [Notify]
+	Settings     RoomSettings
 	Following    bool // whether they follow it, when it is a thread
 }
 
@@ -32,20 +35,46 @@ const selectMine = `SELECT ` + roomColumns + `, m.role, m.from_seq, m.read_seq, 
 		AND l.deleted_at IS NULL AND l.actor_id <> $1 LIMIT 100) unread),
 	(SELECT count(*) FROM (SELECT 1 FROM mentions n JOIN log l ON l.room_id = n.room_id AND l.seq = n.seq AND l.actor_id <> $1
 		WHERE n.room_id = r.id AND n.user_id IN ($1, '*') AND n.seq > m.read_seq AND n.seq > +m.from_seq LIMIT 100) mentioned),
-	(SELECT l.created_at FROM log l WHERE l.room_id = r.id AND l.seq = r.last_seq)
-	FROM rooms r JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL AND m.user_id = $1 `
+	(SELECT l.created_at FROM log l WHERE l.room_id = r.id AND l.seq = r.last_seq),
+	p.data, (SELECT g.data FROM personal g WHERE g.user_id = $1 AND g.kind = 'notify' AND g.key = '' AND g.gone = 0)
+	FROM rooms r JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL AND m.user_id = $1
+	LEFT JOIN personal p ON p.user_id = $1 AND p.kind = 'room' AND p.key = r.id AND p.gone = 0 `
 
-func scanMine(row interface{ Scan(...any) error }, r *MyRoom) error {
+func (c *Chat) scanMine(row interface{ Scan(...any) error }, r *MyRoom) error {
 	var last sql.NullInt64
-	err := scanRoom(row, &r.Room, &r.Role, &r.FromSeq, &r.ReadSeq, &r.DeliveredSeq, &r.Unread, &r.Mentions, &last)
+	var room, all sql.NullString
+	if err := scanRoom(row, &r.Room, &r.Role, &r.FromSeq, &r.ReadSeq, &r.DeliveredSeq, &r.Unread, &r.Mentions, &last, &room, &all); err != nil {
+		return err
+	}
 	r.LastAt = timeOrZero(last)
-	return err
+	return c.addSettings(r, room, all)
+}
+
+// addSettings adds what the person wants to hear of a room, and what therefore counts.
+func (c *Chat) addSettings(r *MyRoom, room, all sql.NullString) error {
+	var data PersonalData
+	for _, text := range []sql.NullString{room, all} {
+		if text.Valid {
+			if err := json.Unmarshal([]byte(text.String), &data); err != nil {
+				return err
+			}
+		}
+	}
+	var general NotifySettings
+	if data.Room != nil {
+		r.Settings = *data.Room
+	}
+	if data.Notify != nil {
+		general = *data.Notify
+	}
+	r.Badge = badge(r.Kind, r.Settings, general, r.Unread, r.Mentions, c.now())
+	return nil
 }
 
 // MyRooms lists the rooms the actor is in, those with news first.
 func (c *Chat) MyRooms(ctx context.Context, a Actor) ([]MyRoom, error) {
 	rows, err := c.db.Query(ctx, selectMine+`ORDER BY r.id`, a.UserID)
-	rooms, err := db.Scan(rows, err, func(rows *sql.Rows, r *MyRoom) error { return scanMine(rows, r) })
+	rooms, err := db.Scan(rows, err, func(rows *sql.Rows, r *MyRoom) error { return c.scanMine(rows, r) })
 	if err == nil {
 		err = c.addPeers(ctx, a, rooms)
 	}
@@ -58,7 +87,7 @@ func (c *Chat) MyRooms(ctx context.Context, a Actor) ([]MyRoom, error) {
 // MyRoom is one of them.
 func (c *Chat) MyRoom(ctx context.Context, a Actor, roomID string) (MyRoom, error) {
 	var r MyRoom
-	err := scanMine(c.db.QueryRow(ctx, selectMine+`WHERE r.id = $2`, a.UserID, roomID), &r)
+	err := c.scanMine(c.db.QueryRow(ctx, selectMine+`WHERE r.id = $2`, a.UserID, roomID), &r)
 	if db.IsNotFound(err) {
 		return c.thread(ctx, a, roomID)
 	}

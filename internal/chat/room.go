@@ -181,6 +181,9 @@ func (b *batch) createRoom(a Actor, r Room, d RoomDraft) (Room, error) {
 	}
 	entries := []*Entry{&e}
 	for _, m := range append([]string{a.UserID}, d.Members...) {
+		if blocked, err := b.blocks(m, a.UserID); err != nil || blocked {
+			return r, refusal(err, "They do not want to be brought into rooms by you")
+		}
 		role := Member
 		if m == a.UserID {
 			role = Owner

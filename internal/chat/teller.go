@@ -220,7 +220,7 @@ func (b *batch) tellThread(parent, id string, u untold) error {
 
 // retell stores what has become of a message beside its text, and writes the entry of it.
 func (b *batch) retell(roomID string, m Message, e Entry) error {
-	if _, err := b.tx.Exec(b.ctx, `UPDATE log SET data = $1 WHERE id = $2`, m.data().encode(), m.ID); err != nil {
+	if err := b.storeData(m); err != nil {
 		return err
 	}
 	r, err := findRoom(b.ctx, b.tx, roomID)
@@ -228,6 +228,12 @@ func (b *batch) retell(roomID string, m Message, e Entry) error {
 		return err
 	}
 	_, err = b.touch(access{RoomID: roomID, History: r.History}, Actor{UserID: e.ActorID, Name: e.ActorName}, m, e)
+	return err
+}
+
+// storeData stores what a message has besides its text.
+func (b *batch) storeData(m Message) error {
+	_, err := b.tx.Exec(b.ctx, `UPDATE log SET data = $1 WHERE id = $2`, m.data().encode(), m.ID)
 	return err
 }
 

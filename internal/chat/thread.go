@@ -205,7 +205,7 @@ func scanThread(row interface{ Scan(...any) error }, r *MyRoom) error {
 	var last sql.NullInt64
 	var following int64
 	err := scanRoom(row, &r.Room, &r.Role, &r.FromSeq, &r.ReadSeq, &r.DeliveredSeq, &r.Unread, &r.Mentions, &last, &following)
-	r.LastAt, r.Following = timeOrZero(last), following != 0
+	r.LastAt, r.Following, r.Badge = timeOrZero(last), following != 0, r.Unread
 	return err
 }
 

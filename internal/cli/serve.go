@@ -90,7 +90,7 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 	p.door = live.New(p.doorOptions(sessions))
 	p.chat, err = chat.New(ctx, chat.Options{
 		DB: p.db, Publish: p.door.Deliver, Committed: p.metrics.Committed, Tracer: p.tracer(),
-		Limits: chat.Limits{MessageChars: c.MessageMaxChars, SignUp: chat.SignUp(c.SignUp), InviteRole: chat.Role(c.InviteRole)},
+		Limits: chatLimits(c),
 	})
 	if err != nil {
 		return nil, errors.Join(err, p.db.Close())
@@ -117,6 +117,13 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn), // a panic, or no file descriptor left to accept with
 	}
 	return p, nil
+}
+
+func chatLimits(c config.Config) chat.Limits {
+	return chat.Limits{
+		MessageChars: c.MessageMaxChars, SignUp: chat.SignUp(c.SignUp), InviteRole: chat.Role(c.InviteRole), PinRole: chat.Role(c.PinRole),
+		Pins: c.MaxPins, Saved: c.MaxSaved, Drafts: c.MaxDrafts, Keywords: c.MaxKeywords, Blocks: c.MaxBlocks,
+	}
 }
 
 // connectPeers connects the node with the others, if there are to be any.

@@ -69,6 +69,12 @@ type Config struct {
 
 	RateLimit       Rate          `env:"PARLEY_RATE_LIMIT" default:"30/m" help:"Messages per sender, as 30/m or 5/s; off lifts every rate limit, for load tests."`
 	MessageMaxChars int           `env:"PARLEY_MESSAGE_MAX_CHARS" default:"4000" help:"Characters of a message; a longer one is refused."`
+	PinRole         string        `env:"PARLEY_PIN_ROLE" name:"pin-role" default:"member" enum:"member,moderator" help:"Who pins messages in rooms: their members, or only those who moderate them."`
+	MaxPins         int           `env:"PARLEY_MAX_PINS" name:"max-pins" default:"100" help:"Pinned messages of a room."`
+	MaxSaved        int           `env:"PARLEY_MAX_SAVED" name:"max-saved" default:"1000" help:"Messages that a person may save."`
+	MaxDrafts       int           `env:"PARLEY_MAX_DRAFTS" name:"max-drafts" default:"100" help:"Drafts of a person that are kept on the server."`
+	MaxKeywords     int           `env:"PARLEY_MAX_KEYWORDS" name:"max-keywords" default:"50" help:"Words that a person may be notified of."`
+	MaxBlocks       int           `env:"PARLEY_MAX_BLOCKS" name:"max-blocks" default:"1000" help:"People that a person may block or ignore."`
 	MaxPayload      Size          `env:"PARLEY_MAX_PAYLOAD" default:"64KiB" help:"Bytes a client may send at once."`
 	CreationLimit   Rate          `env:"PARLEY_CREATION_LIMIT" default:"30/m" help:"What a person may make or change besides messages: rooms, memberships, invitations, the profile."`
 	SearchLimit     Rate          `env:"PARLEY_SEARCH_LIMIT" default:"30/m" help:"Searches of a person; 10 of them at once."`
@@ -196,6 +202,7 @@ func (c *Config) Check() error {
 		{c.LDAPURL == "" || c.LDAPBase != "", "PARLEY_LDAP_URL needs PARLEY_LDAP_BASE"},
 		{c.OIDCIssuer == "" || c.OIDCClientID != "", "PARLEY_OIDC_ISSUER needs PARLEY_OIDC_CLIENT_ID"},
 		{c.MessageMaxChars >= 1 && c.MessageMaxChars <= 100_000, "PARLEY_MESSAGE_MAX_CHARS must be between 1 and 100000"},
+		{min(c.MaxPins, c.MaxSaved, c.MaxDrafts, c.MaxKeywords, c.MaxBlocks) >= 1, "PARLEY_MAX_PINS, _SAVED, _DRAFTS, _KEYWORDS and _BLOCKS must be at least 1"},
 		{c.MaxPayload >= 1024, "PARLEY_MAX_PAYLOAD must be at least 1KiB"},
 		{c.EventsPerMinute >= 1, "PARLEY_EVENTS_PER_MINUTE must be at least 1"},
 		{c.ConnsPerIP >= 0 && c.ConnRatePerIP >= 0 && c.Handshakes >= 0, "limits of connections must not be negative"},

@@ -51,6 +51,8 @@ func (d *Door) Deliver(e chat.Event) {
 		d.deliverReceipt(e.Receipt)
 	case e.Stored != nil:
 		d.tellOwn(e.Stored)
+	case e.Personal != nil:
+		d.tellPersonal(e.Personal)
 	case e.Follow != nil:
 		d.tellNodes(nodeMessage{Follow: e.Follow})
 		d.followed(*e.Follow)

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"time"
 
 	"parley/internal/chat"
 )
@@ -15,6 +16,8 @@ type messageRequest struct {
 	Mentions []string `json:"mentions"` // ids of people, besides those that the text names
 	// AlsoToRoom sends what is said in a thread to the thread's room too.
 	AlsoToRoom bool `json:"alsoToRoom"`
+	// DropDraft forgets the draft that this was.
+	DropDraft bool `json:"dropDraft"`
 }
 
 type messageReply struct {
@@ -30,6 +33,11 @@ func (d *Door) chatMessage(ctx context.Context, c *client, in messageRequest) (m
 	m, err := d.o.Chat.SendMessage(ctx, *c.person(), chat.Draft{
 		RoomID: in.RoomID, ClientID: in.ClientID, Text: in.Text, ReplyTo: in.ReplyTo, Mentions: in.Mentions, AlsoToRoom: in.AlsoToRoom,
 	})
+	if err == nil && in.DropDraft { // sent is sent: a draft that stays is dropped the next time
+		if _, err := d.o.Chat.SetDraft(ctx, *c.person(), chat.KeptDraft{RoomID: m.RoomID}, time.Time{}); err != nil {
+			d.o.Log.Warn("a draft stays that was sent", "error", err)
+		}
+	}
 	return messageReply{done, m.ID, m.RoomID, m.Seq, timestamp(m.CreatedAt)}, err
 }
 

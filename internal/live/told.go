@@ -15,6 +15,7 @@ var told = []Described{
 	tells[wireEntry]("member-left"),
 	tells[wireEntry]("member-role"),
 	tells[followNotice]("thread-followed"),
+	tells[wirePersonal]("personal"),
 	tells[roomNotice]("room-added"),
 	tells[roomNotice]("room-removed"),
 	tells[wireReceipt]("room-read"),

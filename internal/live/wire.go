@@ -39,6 +39,13 @@ type wireMessage struct {
 	Reactions []chat.Reaction `json:"reactions,omitempty"`
 	Thread    *wireSummary    `json:"thread,omitempty"`     // what was said about it in its thread
 	From      *wirePlace      `json:"fromThread,omitempty"` // the reply in a thread that it is a copy of
+	Pinned    *wirePin        `json:"pinned,omitempty"`
+}
+
+// wirePin tells who pinned a message, and when.
+type wirePin struct {
+	UserID string `json:"userId"`
+	At     string `json:"at"`
 }
 
 // wireSummary is what a message shows of its thread.
@@ -77,6 +84,9 @@ func toWire(m *chat.Message) wireMessage {
 	}
 	if t := m.Thread; t != nil {
 		w.Thread = &wireSummary{t.RoomID, t.Replies, timestamp(t.Last()), t.UserIDs}
+	}
+	if m.Pinned != nil {
+		w.Pinned = &wirePin{m.Pinned.UserID, timestamp(m.Pinned.Time())}
 	}
 	if m.From != nil {
 		w.From = &wirePlace{m.From.RoomID, m.From.MessageID}
@@ -139,13 +149,16 @@ type wireMyRoom struct {
 	LastAt       string       `json:"lastAt,omitempty"`
 	Peers        []wirePerson `json:"peers,omitempty"`     // of a direct conversation
 	Following    bool         `json:"following,omitempty"` // of a thread
+	Badge        int          `json:"badge"`               // how many of the unread ones count, by the person's settings
+
+	Settings chat.RoomSettings `json:"settings"`
 }
 
 func (d *Door) toWireMyRoom(r chat.MyRoom) wireMyRoom {
 	w := wireMyRoom{
 		wireRoom: toWireRoom(r.Room), Members: r.Members, Role: r.Role, Epoch: r.Epoch, LastSeq: r.LastSeq, FirstSeq: r.FromSeq + 1,
 		ReadSeq: r.ReadSeq, DeliveredSeq: r.DeliveredSeq, Unread: r.Unread, Mentions: r.Mentions, LastAt: optional(r.LastAt),
-		Following: r.Following,
+		Following: r.Following, Badge: r.Badge, Settings: r.Settings,
 	}
 	for _, u := range r.Peers {
 		w.Peers = append(w.Peers, d.toWirePerson(u))
@@ -241,7 +254,7 @@ func toWireEntry(e *chat.Entry) wireEntry {
 // entryEvents are the names of the events that tell of entries.
 var entryEvents = map[chat.EntryKind]string{
 	chat.KindMessage: "new-message", chat.KindEdit: "message-edited", chat.KindDelete: "message-deleted",
-	chat.KindReact: "message-reaction", chat.KindUnreact: "message-reaction", chat.KindThread: "message-updated", chat.KindCreate: "room-created", chat.KindUpdate: "room-updated",
+	chat.KindReact: "message-reaction", chat.KindUnreact: "message-reaction", chat.KindThread: "message-updated", chat.KindPin: "message-updated", chat.KindUnpin: "message-updated", chat.KindCreate: "room-created", chat.KindUpdate: "room-updated",
 	chat.KindJoin: "member-joined", chat.KindLeave: "member-left", chat.KindKick: "member-left", chat.KindBan: "member-left",
 	chat.KindRole: "member-role",
 }

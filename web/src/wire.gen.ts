@@ -12,6 +12,7 @@ export interface ServerEvents {
   'member-left': (payload: Entry) => void;
   'member-role': (payload: Entry) => void;
   'thread-followed': (payload: FollowNotice) => void;
+  'personal': (payload: Personal) => void;
   'room-added': (payload: RoomNotice) => void;
   'room-removed': (payload: RoomNotice) => void;
   'room-read': (payload: Receipt) => void;
@@ -91,7 +92,17 @@ export interface Requests {
   'message-edit': { payload: MessageEditRequest; answer: OneMessageReply };
   'message-delete': { payload: OneMessageRequest; answer: OneMessageReply };
   'message-react': { payload: MessageReactRequest; answer: OneMessageReply };
+  'message-pin': { payload: MessageMarkRequest; answer: OneMessageReply };
+  'pin-list': { payload: RoomRequest; answer: MessagesReply };
   'message-revisions': { payload: OneMessageRequest; answer: RevisionsReply };
+  'personal-sync': { payload: PersonalSyncRequest; answer: PersonalSyncReply };
+  'message-save': { payload: MessageMarkRequest; answer: OnePersonalReply };
+  'saved-list': { payload: SavedListRequest; answer: SavedListReply };
+  'draft-set': { payload: DraftSetRequest; answer: OnePersonalReply };
+  'room-notify': { payload: RoomNotifyRequest; answer: OnePersonalReply };
+  'notify-set': { payload: NotifySetRequest; answer: OnePersonalReply };
+  'privacy-set': { payload: PrivacySetRequest; answer: OnePersonalReply };
+  'person-block': { payload: PersonBlockRequest; answer: OnePersonalReply };
   'search': { payload: SearchRequest; answer: SearchReply };
   'typing-indicator': { payload: TypingRequest; answer: Done };
 }
@@ -116,6 +127,7 @@ export interface Message {
   reactions?: Reaction[];
   thread?: Summary;
   fromThread?: Place;
+  pinned?: Pin;
 }
 
 export interface Entry {
@@ -136,6 +148,20 @@ export interface FollowNotice {
   roomId: string;
   parentId: string;
   following: boolean;
+}
+
+export interface Personal {
+  version: number;
+  kind: PersonalKind;
+  key: string;
+  at: string;
+  gone?: boolean;
+  saved?: Saved;
+  draft?: KeptDraft;
+  room?: RoomSettings;
+  notify?: NotifySettings;
+  privacy?: Privacy;
+  block?: Block;
 }
 
 export interface RoomNotice {
@@ -574,6 +600,7 @@ export interface MessageRequest {
   replyTo?: string;
   mentions?: string[];
   alsoToRoom?: boolean;
+  dropDraft?: boolean;
 }
 
 export interface MessageReply {
@@ -607,9 +634,78 @@ export interface MessageReactRequest {
   on?: boolean;
 }
 
+export interface MessageMarkRequest {
+  roomId?: string;
+  messageId?: string;
+  on?: boolean;
+}
+
+export interface MessagesReply {
+  success: true;
+  messages: Message[];
+}
+
 export interface RevisionsReply {
   success: true;
   revisions: Revision[];
+}
+
+export interface PersonalSyncRequest {
+  version?: number;
+}
+
+export interface PersonalSyncReply {
+  success: true;
+  items: Personal[];
+  version: number;
+  hasMore: boolean;
+  reset?: boolean;
+}
+
+export interface OnePersonalReply {
+  success: true;
+  personal: Personal;
+}
+
+export interface SavedListRequest {
+  cursor?: number;
+}
+
+export interface SavedListReply {
+  success: true;
+  saved: Saved[];
+  cursor?: number;
+}
+
+export interface DraftSetRequest {
+  roomId?: string;
+  text?: string;
+  replyTo?: string;
+  at?: string;
+}
+
+export interface RoomNotifyRequest {
+  roomId?: string;
+  level?: Level;
+  mutedUntil?: string;
+  favourite?: boolean;
+}
+
+export interface NotifySetRequest {
+  level?: Level;
+  keywords?: string[];
+  quietFrom?: string;
+  quietTo?: string;
+}
+
+export interface PrivacySetRequest {
+  directFrom?: DirectFrom;
+}
+
+export interface PersonBlockRequest {
+  userId?: string;
+  on?: boolean;
+  ignore?: boolean;
 }
 
 export interface SearchRequest {
@@ -668,7 +764,12 @@ export interface Place {
   messageId: string;
 }
 
-export type EntryKind = 'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'thread';
+export interface Pin {
+  userId: string;
+  at: string;
+}
+
+export type EntryKind = 'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'thread';
 
 export interface Room {
   roomId: string;
@@ -688,6 +789,40 @@ export interface Member {
   userId: string;
   username: string;
   role: Role;
+}
+
+export type PersonalKind = 'saved' | 'draft' | 'room' | 'notify' | 'privacy' | 'block';
+
+export interface Saved {
+  roomId: string;
+  messageId: string;
+}
+
+export interface KeptDraft {
+  roomId: string;
+  text: string;
+  replyTo?: string;
+}
+
+export interface RoomSettings {
+  level?: Level;
+  mutedUntil?: string;
+  favourite?: boolean;
+}
+
+export interface NotifySettings {
+  level?: Level;
+  keywords?: string[];
+  quietFrom?: string;
+  quietTo?: string;
+}
+
+export interface Privacy {
+  directFrom: DirectFrom;
+}
+
+export interface Block {
+  ignore: boolean;
 }
 
 export interface Person {
@@ -731,6 +866,8 @@ export interface MyRoom {
   lastAt?: string;
   peers?: Person[];
   following?: boolean;
+  badge: number;
+  settings: RoomSettings;
 }
 
 export interface Passkey {
@@ -794,6 +931,10 @@ export interface Revision {
   text: string;
   timestamp: string;
 }
+
+export type Level = 'all' | 'mentions' | 'none' | '';
+
+export type DirectFrom = 'everybody' | 'shared' | 'nobody';
 
 export interface Hit {
   message: Message;

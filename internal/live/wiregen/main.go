@@ -23,8 +23,9 @@ func main() {
 var unions = map[string]string{
 	"Kind": "'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'unconfirmed' | 'second-factor' | 'retry' | 'internal'",
 	"Role": "'owner' | 'admin' | 'moderator' | 'member' | 'guest'", "RoomKind": "'public' | 'private' | 'announcement' | 'direct' | 'group' | 'thread'",
-	"HistoryMode": "'all' | 'joined'",
-	"EntryKind":   "'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'thread'",
+	"HistoryMode": "'all' | 'joined'", "Level": "'all' | 'mentions' | 'none' | ''", "DirectFrom": "'everybody' | 'shared' | 'nobody'",
+	"PersonalKind": "'saved' | 'draft' | 'room' | 'notify' | 'privacy' | 'block'",
+	"EntryKind":    "'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'thread'",
 }
 
 // generator collects the types that are met.
