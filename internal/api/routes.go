@@ -63,6 +63,9 @@ func New(o Options) http.Handler {
 	mux.Handle("POST /api/oidc", same.Handler(http.HandlerFunc(a.beginOIDC)))
 	mux.HandleFunc("GET /api/oidc/callback", a.endOIDC)
 	mux.HandleFunc("GET /api/connection", a.connection)
+	for pattern, do := range a.scimRoutes() {
+		mux.HandleFunc(pattern, a.scim(do))
+	}
 	mux.Handle("/api/", http.HandlerFunc(unknownAPI))
 	mux.Handle("/", gzhttp.GzipHandler(newPage(o.Page)))
 	all := http.NewServeMux()

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -117,7 +116,11 @@ func (s *Accounts) linkByEmail(ctx context.Context, who Identity, p Provisioning
 	if err != nil {
 		return u, err
 	}
-	if !p.LinkByEmail || needs || u.Role.AtLeast(chat.Moderator) || u.Deactivated {
+	waiting, err := s.nobodysYet(ctx, holder)
+	if err != nil {
+		return u, err
+	}
+	if !waiting && (!p.LinkByEmail || needs || u.Role.AtLeast(chat.Moderator)) || u.Deactivated {
 		return u, &chat.Error{Kind: chat.Conflict, Message: "An account has your address already: sign in there, and link this one in its settings"}
 	}
 	err = s.db().Tx(ctx, func(tx *db.Tx) error { return s.insertIdentity(ctx, tx, who, u.ID) })
@@ -140,10 +143,7 @@ func (s *Accounts) provision(ctx context.Context, who Identity, address string) 
 	}
 	base := loginFrom(who.Login)
 	for n := range 50 {
-		login := base
-		if n > 0 {
-			login = fmt.Sprintf("%s-%d", base[:min(len(base), 26)], n+1)
-		}
+		login := numbered(base, n)
 		u, err := s.Chat.CreateAccount(ctx, chat.AccountDraft{
 			Login: login, Name: nameFrom(who.Name, login), Role: role,
 			Then: func(tx *db.Tx, u chat.User) error {
@@ -155,7 +155,7 @@ func (s *Accounts) provision(ctx context.Context, who Identity, address string) 
 				return s.insertIdentity(ctx, tx, who, u.ID)
 			},
 		})
-		if e := chat.AsError(err); err != nil && e.Kind == chat.Conflict && strings.Contains(e.Message, "name is taken") {
+		if isNameTaken(err) {
 			continue
 		}
 		return u, err

@@ -66,6 +66,9 @@ func (s *Accounts) SetOrigin(origin string) (err error) {
 	return err
 }
 
+// Origin is where people find the server.
+func (s *Accounts) Origin() string { return s.origin }
+
 func (s *Accounts) host() string {
 	_, host, _ := strings.Cut(s.origin, "://")
 	return host

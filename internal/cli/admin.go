@@ -30,6 +30,9 @@ type adminArgs struct {
 	Activate     loginOnly      `cmd:"" help:"Give an account its access back."`
 	Sessions     loginOnly      `cmd:"" help:"End all sessions of an account."`
 	ResetFactors loginOnly      `cmd:"" name:"reset-factors" help:"Take an account's passkeys, authenticator and recovery codes away, for who has lost them."`
+	ScimToken    serviceName    `cmd:"" name:"scim-token" help:"Make a token for who keeps the accounts up by SCIM, and print it."`
+	ScimTokens   struct{}       `cmd:"" name:"scim-tokens" help:"List these tokens."`
+	ScimRevoke   serviceID      `cmd:"" name:"scim-revoke" help:"End one of these tokens."`
 	Jobs         struct{}       `cmd:"" help:"Tell what waits to be done, as mail, and what was given up."`
 	RetryJobs    struct{}       `cmd:"" name:"retry-jobs" help:"Let what was given up be tried again."`
 	Invite       invitationArgs `cmd:"" help:"Make an invitation and print its token."`
@@ -37,6 +40,14 @@ type adminArgs struct {
 
 type loginOnly struct {
 	Name string `arg:"" help:"Name of the account."`
+}
+
+type serviceName struct {
+	Name string `arg:"" help:"What it is for."`
+}
+
+type serviceID struct {
+	ID string `arg:"" help:"Its id, from scim-tokens."`
 }
 
 type loginPassword struct {
@@ -128,6 +139,13 @@ func (t *terminal) do(ctx context.Context, verb string, in *adminArgs) error {
 		return t.with(ctx, in.ResetFactors.Name, func(u chat.User) error {
 			return t.done(t.accounts.ResetFactors(ctx, u.ID), "%s signs in with the password alone", u.Login)
 		})
+	case "scim-token":
+		token, err := t.accounts.NewServiceToken(ctx, in.ScimToken.Name)
+		return t.done(err, "%s", token)
+	case "scim-tokens":
+		return t.serviceTokens(ctx)
+	case "scim-revoke":
+		return t.done(t.accounts.RevokeServiceToken(ctx, in.ScimRevoke.ID), "the token has ended")
 	case "jobs":
 		return t.jobs(ctx)
 	case "retry-jobs":
@@ -162,6 +180,18 @@ func (t *terminal) list(ctx context.Context) error {
 			state = "deactivated"
 		}
 		_, _ = fmt.Fprintf(t.out, "%-30s %-10s %s %s\n", u.Login, u.Role, u.Name, state)
+	}
+	return err
+}
+
+func (t *terminal) serviceTokens(ctx context.Context) error {
+	list, err := t.accounts.ServiceTokens(ctx)
+	for _, s := range list {
+		used := "never used"
+		if !s.UsedAt.IsZero() {
+			used = "used " + s.UsedAt.Format(time.RFC3339)
+		}
+		_, _ = fmt.Fprintf(t.out, "%s  %-30s made %s, %s\n", s.ID, s.Name, s.CreatedAt.Format(time.RFC3339), used)
 	}
 	return err
 }
