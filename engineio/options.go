@@ -64,7 +64,7 @@ type Options struct {
 	// Trace receives what happens, for metrics and logs.
 	Trace *Trace
 
-	// Shards is the number of flushers; default GOMAXPROCS.
+	// Shards is the number of event loops; default GOMAXPROCS.
 	Shards int
 }
 

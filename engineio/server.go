@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,8 +25,7 @@ type Server struct {
 	sessions map[string]*Session
 	closed   bool
 
-	flushers   sync.WaitGroup
-	readers    sync.WaitGroup
+	readers    sync.WaitGroup // WebSockets that are not closed
 	background sync.WaitGroup
 }
 
@@ -39,13 +37,7 @@ func NewServer(opts Options, onSession func(*Session) Handler) *Server {
 		srv.forwarder = newForwarder(srv)
 	}
 	for range srv.opts.Shards {
-		sh := newShard(srv.opts.Trace)
-		srv.shards = append(srv.shards, sh)
-		srv.flushers.Add(1)
-		go func() {
-			defer srv.flushers.Done()
-			sh.run()
-		}()
+		srv.shards = append(srv.shards, newShard(srv))
 	}
 	return srv
 }
@@ -106,7 +98,6 @@ func (srv *Server) Close(ctx context.Context) error {
 		for _, sh := range srv.shards {
 			sh.stop()
 		}
-		srv.flushers.Wait()
 		close(done)
 	}()
 	select {
@@ -319,7 +310,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, eio int
 	}
 	ws := newWSLink(conn, s, deflate)
 	s.link = ws
-	s.dirty = true // holds the flusher off: nothing may overtake the response
+	s.dirty = true // holds the shard off: nothing may overtake the response
 	srv.open(s)
 	open := srv.openPacket(s, WebSocket)
 	if eio == 3 {
@@ -330,7 +321,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, eio int
 	} else {
 		response = append(response, ws.encode(open)...)
 	}
-	if !srv.start(ws, response) {
+	if !ws.start(response, early) {
 		s.fail(ending{status: closeNormal}, ReasonTransportError, errNoHandshake)
 		return
 	}
@@ -339,14 +330,13 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, eio int
 	} else {
 		s.release(ws)
 	}
-	go ws.readLoop(early)
 }
 
 // legacyPause separates the response from the first frame for clients of revision 3, which may lose a frame that comes together
 // with the response.
 const legacyPause = 2 * time.Millisecond
 
-// release lets the flusher at a new session.
+// release lets the shard at a new session.
 func (s *Session) release(ws *wsLink) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -369,42 +359,10 @@ func (srv *Server) upgradeWebSocket(w http.ResponseWriter, r *http.Request, s *S
 	}
 	ws := newWSLink(conn, s, deflate)
 	ws.probing = true
-	accepted := s.beginUpgrade(ws)
-	if !srv.start(ws, response) {
+	if !s.beginUpgrade(ws) { // the handshake is completed first, as Node does: clients tell the two apart
+		_ = ws.writeNow(response)
+		ws.drop()
 		return
 	}
-	if !accepted { // the handshake is completed first, as Node does: clients tell the two apart
-		srv.readers.Done()
-		_ = conn.Close()
-		return
-	}
-	go ws.readLoop(early)
-}
-
-// start sends the handshake's response and accounts for the reader that will follow: before Close begins to wait for them, or not at
-// all.
-func (srv *Server) start(ws *wsLink, response []byte) bool {
-	srv.mu.RLock()
-	closed := srv.closed
-	if !closed {
-		srv.readers.Add(1)
-	}
-	srv.mu.RUnlock()
-	if closed {
-		_ = ws.conn.Close()
-		return false
-	}
-	if _, err := writeWithin(ws.conn, response, srv.opts.WriteTimeout); err != nil {
-		srv.readers.Done()
-		_ = ws.conn.Close()
-		return false
-	}
-	return true
-}
-
-func writeWithin(conn net.Conn, p []byte, limit time.Duration) (int, error) {
-	_ = conn.SetWriteDeadline(time.Now().Add(limit))
-	n, err := conn.Write(p)
-	_ = conn.SetWriteDeadline(time.Time{})
-	return n, err
+	ws.start(response, early)
 }

@@ -30,6 +30,31 @@ func (h *echoHandler) OnMessage(s *Session, isBinary bool, data []byte) {
 
 func (h *echoHandler) OnClose(_ *Session, r Reason, _ error) { h.ended <- r }
 
+// overStreams has the fixture's connections be streams, as those with TLS are, instead of sockets of our own.
+var overStreams bool
+
+type streamListener struct{ net.Listener }
+
+func (l streamListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return struct{ net.Conn }{c}, err
+}
+
+// What holds for sockets holds for streams.
+func TestOverStreams(t *testing.T) {
+	overStreams = true
+	defer func() { overStreams = false }()
+	for name, test := range map[string]func(*testing.T){
+		"round trip": TestWebSocketRoundTrip, "upgrade": TestUpgrade, "closed while upgrading": TestClosedWhileUpgrading,
+		"abandoned upgrade": TestAbandonedUpgrade, "misbehaviour": TestMisbehaviour, "early bytes": TestEarlyBytes,
+		"panic": TestHandlerPanicEndsOnlyItsSession, "heartbeat": TestHeartbeat, "slow consumer": TestSlowConsumer,
+		"nothing is left": TestNothingIsLeft, "order": TestMessagesKeepTheirOrderThroughSlowness, "deflate": TestPerMessageDeflate,
+		"blocked handler": TestBlockedHandlerHoldsBackNobody, "write timeout": TestWriteTimeout,
+	} {
+		t.Run(name, test)
+	}
+}
+
 type fixture struct {
 	t     *testing.T
 	srv   *Server
@@ -42,7 +67,11 @@ func newFixture(t *testing.T, o Options) *fixture {
 	t.Helper()
 	f := &fixture{t: t, ended: make(chan Reason, 1000)}
 	f.srv = NewServer(o, func(*Session) Handler { return &echoHandler{f.ended} })
-	hs := httptest.NewServer(f.srv)
+	hs := httptest.NewUnstartedServer(f.srv)
+	if overStreams {
+		hs.Listener = streamListener{hs.Listener}
+	}
+	hs.Start()
 	f.url, f.addr = hs.URL, hs.Listener.Addr().String()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -377,7 +406,7 @@ func TestHandlerPanicEndsOnlyItsSession(t *testing.T) {
 }
 
 func TestHeartbeat(t *testing.T) {
-	f := newFixture(t, Options{PingInterval: 60 * time.Millisecond, PingTimeout: 60 * time.Millisecond})
+	f := newFixture(t, Options{PingInterval: 60 * time.Millisecond, PingTimeout: 300 * time.Millisecond})
 	alive := f.openWS("EIO=4&transport=websocket")
 	alive.read()
 	silent := f.openWS("EIO=4&transport=websocket")
@@ -477,7 +506,7 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	wg.Wait()
 	deadline := time.Now().Add(10 * time.Second)
-	for f.srv.Len() > 0 || runtime.NumGoroutine() > baseline+5 {
+	for f.srv.Len() > 0 || runtime.NumGoroutine() > baseline+len(f.srv.shards)*maxIdle {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d sessions, %d goroutines (%d before)", f.srv.Len(), runtime.NumGoroutine(), baseline)
 		}
@@ -503,7 +532,7 @@ func TestMessagesKeepTheirOrderThroughSlowness(t *testing.T) {
 			_ = s.SendOne(NewMessage(false, fmt.Appendf(nil, "%d %s", i, strings.Repeat("x", i%2000))))
 		}
 	}()
-	time.Sleep(100 * time.Millisecond) // the socket fills up, and a drainer takes over
+	time.Sleep(100 * time.Millisecond) // the socket fills up, and the session falls behind
 	for i := range n {
 		got := w.read()
 		if !strings.HasPrefix(got, fmt.Sprintf("1:4%d ", i)) {

@@ -54,11 +54,11 @@ type Session struct {
 	link    transport
 	probe   *wsLink // the WebSocket of an upgrade under way
 	queue   []*Message
-	bytes   int // queued, or in the hands of a drainer
+	bytes   int // queued, or taken by a write that is not complete
 	charged int // what of bytes is counted in the server's outbound total
 	state   sessionState
 	dirty   bool // on the shard's list
-	behind  bool // a drainer is writing
+	behind  bool // the connection takes no more at the moment
 
 	timer     *time.Timer
 	deadline  time.Time // the client must have shown life by then
@@ -132,7 +132,7 @@ func (s *Session) enqueue(msgs []*Message) error {
 }
 
 // overLimit checks the caps. The number of messages counts only for a client that cannot take them now: a burst that the
-// flusher has not seen yet is no sign of slowness.
+// shard has not seen yet is no sign of slowness.
 func (s *Session) overLimit() bool {
 	o := &s.srv.opts
 	if s.bytes > o.MaxQueueBytes && len(s.queue) > 1 {

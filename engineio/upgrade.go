@@ -19,11 +19,9 @@ func (ws *wsLink) onProbe(p incoming) error {
 		if !open {
 			return errStopped
 		}
-		_ = ws.conn.SetWriteDeadline(time.Now().Add(s.srv.opts.WriteTimeout))
-		if _, err := ws.conn.Write(newPacket(PacketPong, "probe").frame()); err != nil {
+		if ws.writeNow(newPacket(PacketPong, "probe").frame()) != nil {
 			return errStopped
 		}
-		_ = ws.conn.SetWriteDeadline(time.Time{})
 		time.AfterFunc(noopInterval, func() { s.releasePolls(ws) })
 		return nil
 	case p.kind == PacketUpgrade:

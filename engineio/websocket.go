@@ -3,10 +3,8 @@ package engineio
 import (
 	"encoding/binary"
 	"errors"
-	"io"
 	"net"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -14,42 +12,60 @@ const (
 	readBufferSize = 8 << 10
 	// lingerTimeout is how long the peer has for its half of the closing handshake.
 	lingerTimeout = 2 * time.Second
+	// patience is how long a frame that must not wait behind others may take on a stream.
+	patience = 100 * time.Millisecond
 )
 
 var readBuffers = sync.Pool{New: func() any { b := make([]byte, readBufferSize); return &b }}
 
-// wsLink is the WebSocket transport. closed and the session's link are guarded by the session's mutex; the reader's fields
-// belong to the reader goroutine.
+// wsLink is the WebSocket transport. A plain TCP connection on Linux is a socket of our own, which the shard reads and writes
+// (wssocket.go). Whatever else there is, TLS for example, is a stream with a goroutine that reads it (wsstream.go).
+//
+// The session's mutex guards all fields but those of the reader, and of the shard.
 type wsLink struct {
-	conn    net.Conn
-	raw     syscall.RawConn // nil when the connection is not a plain socket (TLS, HTTP/2, a pipe)
-	s       *Session
-	kind    string
-	limits  frameLimits
-	deflate int // messages from this size on are compressed; 0 means none
+	s    *Session
+	conn net.Conn // of a stream; nil for a socket of our own
+	sock socket
 
+	deflate  int         // messages from this size on are compressed; 0 means none
+	rest     []byte      // what a full socket did not take of a write
+	alarm    *time.Timer // limits how long a socket may be full, or linger
+	farewell closeCode   // to be sent when the write that is under way has ended
 	closed   bool
-	probing  bool           // an upgrade that the client has not completed
-	answered bool           // its probe has been answered: the client has stopped polling, or is about to
-	goodbye  sync.WaitGroup // the goroutine that sends a last close frame
+	probing  bool // an upgrade that the client has not completed
+	answered bool // its probe has been answered: the client has stopped polling, or is about to
+	writing  bool // a worker writes to the socket
+	gone     bool // the socket is closed, or will be once writing ends
 
+	// The shard's mutex guards these.
+	owned  bool // a worker reads, or will
+	again  bool // something has arrived meanwhile
+	ending bool // the peer has ended its side
+
+	// These belong to who reads.
+	early   []byte // what came together with the handshake
+	discard int    // how many bytes of a client that misbehaved are still thrown away
 	frames  frameReader
-	readErr error
+
+	goodbye sync.WaitGroup // the goroutine that sends a stream's last close frame
 }
 
 func newWSLink(conn net.Conn, s *Session, deflate int) *wsLink {
-	o := &s.srv.opts
-	ws := &wsLink{
-		conn: conn, s: s, kind: WebSocket, deflate: deflate,
-		limits: frameLimits{maxPayload: o.MaxPayload, maxFragments: o.MaxFragments, deflate: deflate > 0},
-	}
-	if sc, ok := conn.(*net.TCPConn); ok {
-		ws.raw, _ = sc.SyscallConn() // fails only on a closed connection, which the reader will find out
+	ws := &wsLink{conn: conn, s: s, deflate: deflate}
+	if tcp, ok := conn.(*net.TCPConn); ok && s.shard.takesSockets() {
+		if sock, err := takeSocket(tcp); err == nil { // or else the stream will do
+			ws.sock, ws.conn = sock, nil
+		}
 	}
 	return ws
 }
 
-func (ws *wsLink) name() string { return ws.kind }
+func (ws *wsLink) limits() frameLimits {
+	o := &ws.s.srv.opts
+	return frameLimits{maxPayload: o.MaxPayload, maxFragments: o.MaxFragments, deflate: ws.deflate > 0}
+}
+
+func (ws *wsLink) name() string { return WebSocket }
 
 func (ws *wsLink) writable(s *Session) bool { return !s.behind && !ws.closed }
 
@@ -70,49 +86,93 @@ func (ws *wsLink) encode(m *Message) []byte {
 	return m.frame()
 }
 
+// start sends the handshake's response, and has the connection read. early is what the client has sent already. While the server
+// closes, the connection is counted before Close begins to wait for such, or turned away.
+func (ws *wsLink) start(response, early []byte) bool {
+	srv := ws.s.srv
+	srv.mu.RLock()
+	closed := srv.closed
+	if !closed {
+		srv.readers.Add(1)
+	}
+	srv.mu.RUnlock()
+	if closed {
+		ws.drop()
+		return false
+	}
+	ws.early = early
+	if ws.conn != nil {
+		return ws.startStream(response)
+	}
+	return ws.startSocket(response)
+}
+
+// drop closes a connection that has not been started.
+func (ws *wsLink) drop() {
+	if ws.conn != nil {
+		_ = ws.conn.Close()
+		return
+	}
+	ws.s.mu.Lock()
+	ws.silence()
+	ws.gone = true
+	ws.sock.close()
+	ws.s.mu.Unlock()
+}
+
 // end starts the closing handshake. A graceful one goes out behind the queue.
 func (ws *wsLink) end(s *Session, how ending) {
-	if !how.graceful {
+	switch {
+	case how.graceful:
+		m := closeFrame(how.status)
+		s.queue = append(s.queue, m)
+		s.bytes += m.Len()
+		ws.wake(s)
+	case ws.conn != nil:
 		ws.closed = true
 		ws.goodbye.Add(1)
 		go ws.sayGoodbye(how.status)
-		return
+	case ws.closed: // it is ending already
+	case s.behind: // the frame would wait behind what the client does not take
+		ws.closed = true
+		ws.abandon()
+	default:
+		ws.sayFarewell(how.status)
+		ws.closed = true
+		ws.awaitPeer(lingerTimeout)
 	}
-	m := closeFrame(how.status)
-	s.queue = append(s.queue, m)
-	s.bytes += m.Len()
-	ws.wake(s)
 }
 
-// sayGoodbye sends a close frame if the socket takes it, and closes.
-func (ws *wsLink) sayGoodbye(status closeCode) {
-	defer ws.goodbye.Done()
-	_ = ws.conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-	_, _ = ws.conn.Write(closeFrame(status).frame())
-	ws.awaitPeer()
-}
-
-// linger is called when the close frame has been written: the session is over, the socket waits for the peer's half.
+// linger is called when the close frame has been written: the session is over, the connection waits for the peer's half.
 func (ws *wsLink) linger(s *Session) {
 	ws.closed = true
 	s.ended()
-	ws.awaitPeer()
+	ws.awaitPeer(lingerTimeout)
 }
 
-// awaitPeer lets the reader wait for the peer's close frame for a while. Closing at once, with bytes unread, would reset the
-// connection and could take the last messages with it.
-func (ws *wsLink) awaitPeer() {
-	_ = ws.conn.SetReadDeadline(time.Now().Add(lingerTimeout))
+// awaitPeer lets the peer send its close frame for a while. Closing at once, with bytes unread, would reset the connection and
+// could take the last messages with it.
+func (ws *wsLink) awaitPeer(d time.Duration) {
+	if ws.conn != nil {
+		_ = ws.conn.SetReadDeadline(time.Now().Add(d))
+		return
+	}
+	ws.setAlarm(d)
 }
 
-// abandon gives up the WebSocket of an upgrade that did not complete. It does not wait: closing waits for the reader to let go of
-// the socket, and the reader may be waiting for the session's mutex, which the caller holds.
+// abandon gives up the connection: who reads it finds its end. It does not wait: closing a stream may wait for whoever uses it, and
+// they for the session's mutex, which the caller holds.
 func (ws *wsLink) abandon() {
-	ws.s.srv.background.Add(1)
-	go func() {
-		defer ws.s.srv.background.Done()
-		_ = ws.conn.Close()
-	}()
+	switch {
+	case ws.conn != nil:
+		ws.s.srv.background.Add(1)
+		go func() {
+			defer ws.s.srv.background.Done()
+			_ = ws.conn.Close()
+		}()
+	case !ws.gone:
+		ws.sock.shutdown()
+	}
 }
 
 func closeFrame(status closeCode) *Message {
@@ -128,14 +188,14 @@ func controlFrame(opcode byte, payload []byte) *Message {
 	return &Message{buf: buf, binary: true, start: putFrameHeader(buf, finBit|opcode, len(payload))}
 }
 
-// broken handles a failed write.
+// broken handles a failed write. Called with the session's mutex held. The handler is told from another goroutine: it may be at
+// work, and who writes does not wait for it.
 func (ws *wsLink) broken(s *Session, err error) {
-	s.mu.Lock()
 	ws.closed = true
-	s.ended()
-	s.mu.Unlock()
-	_ = ws.conn.Close() // wakes the reader, which reports the end
-	s.fail(ending{status: closeNormal}, writeReason(err), err)
+	ws.abandon() // wakes who reads
+	if !s.endLocked(ending{status: closeNormal}, writeReason(err), err, true) {
+		s.ended()
+	}
 }
 
 func writeReason(err error) Reason {
@@ -145,71 +205,14 @@ func writeReason(err error) Reason {
 	return ReasonTransportError
 }
 
-// readLoop runs until the connection ends. early holds bytes that came together with the upgrade request.
-func (ws *wsLink) readLoop(early []byte) {
-	defer ws.s.srv.readers.Done()
-	err := ws.feed(early)
-	if err == nil {
-		if ws.raw != nil {
-			err = ws.readRaw()
-		} else {
-			err = ws.readStream()
-		}
-	}
-	ws.finished(err)
+func (ws *wsLink) feed(p []byte) error {
+	limits := ws.limits()
+	return ws.frames.feed(p, &limits, ws)
 }
 
-// readRaw waits for readability before it takes a buffer, so that an idle connection holds none. It stays inside one
-// RawConn.Read: leaving and entering again would reset the poller and cost a read that finds nothing.
-func (ws *wsLink) readRaw() error {
-	if err := ws.raw.Read(ws.readable); err != nil {
-		return err
-	}
-	return ws.readErr
-}
-
-func (ws *wsLink) readable(fd uintptr) bool {
-	bp := readBuffers.Get().(*[]byte)
-	defer readBuffers.Put(bp)
-	for {
-		n, err := syscall.Read(int(fd), *bp)
-		switch {
-		case errors.Is(err, syscall.EAGAIN):
-			return false
-		case errors.Is(err, syscall.EINTR):
-			continue
-		case err != nil:
-			ws.readErr = err
-			return true
-		case n == 0:
-			ws.readErr = io.EOF
-			return true
-		}
-		if err := ws.feed((*bp)[:n]); err != nil {
-			ws.readErr = err
-			return true
-		}
-	}
-}
-
-func (ws *wsLink) readStream() error {
-	buf := make([]byte, 4<<10)
-	for {
-		n, err := ws.conn.Read(buf)
-		if ferr := ws.feed(buf[:n]); ferr != nil {
-			return ferr
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-func (ws *wsLink) feed(p []byte) error { return ws.frames.feed(p, &ws.limits, ws) }
-
-// finished reports the end of the connection to the session, with the reason that fits. The WebSocket of an upgrade that did
-// not come about ends alone: the session goes on polling.
-func (ws *wsLink) finished(err error) {
+// finished reports the end of the connection to the session, with the reason that fits. The WebSocket of an upgrade that did not
+// come about ends alone: the session goes on polling. It reports whether the client should get to read a close frame.
+func (ws *wsLink) finished(err error) (misbehaved bool) {
 	s := ws.s
 	s.mu.Lock()
 	mine := s.link == transport(ws)
@@ -217,39 +220,24 @@ func (ws *wsLink) finished(err error) {
 		s.probe = nil
 	}
 	s.mu.Unlock()
-	if mine {
-		ws.reportEnd(err)
+	if !mine {
+		return false
 	}
-	ws.goodbye.Wait()
-	_ = ws.conn.Close()
-}
-
-func (ws *wsLink) reportEnd(err error) {
-	s := ws.s
 	var fe *frameError
 	if errors.As(err, &fe) {
 		s.fail(ending{status: fe.status}, fe.reason, err)
-		ws.drainPeer()
-	} else {
-		s.fail(ending{status: closeNormal}, ReasonTransportClose, nilIfEOF(err))
+		return true
 	}
-	s.mu.Lock()
-	ws.closed = true
-	s.ended()
-	s.mu.Unlock()
+	s.fail(ending{status: closeNormal}, ReasonTransportClose, nilIfEOF(err))
+	return false
 }
 
-// drainPeer discards what a misbehaving client still sends, for a moment, so that it gets to read the close frame.
-func (ws *wsLink) drainPeer() {
-	_ = ws.conn.SetReadDeadline(time.Now().Add(lingerTimeout / 4))
-	_, _ = io.CopyN(io.Discard, ws.conn, 1<<20)
-}
-
-func nilIfEOF(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, errStopped) {
-		return nil
+// over marks the connection's end, when nothing is read from it any more.
+func (ws *wsLink) over() {
+	if s := ws.s; s.link == transport(ws) {
+		ws.closed = true
+		s.ended()
 	}
-	return err
 }
 
 // onMessage implements frameSink.
@@ -275,7 +263,7 @@ func (ws *wsLink) onMessage(isBinary bool, data []byte) error {
 	return nil
 }
 
-// lingering keeps the reader going while a graceful end is under way, so that the peer's close frame is read.
+// lingering keeps the reading going while a graceful end is under way, so that the peer's close frame is read.
 func (ws *wsLink) lingering() error {
 	ws.s.mu.Lock()
 	defer ws.s.mu.Unlock()
@@ -297,11 +285,13 @@ func (ws *wsLink) onControl(opcode byte, payload []byte) error {
 		}
 		ws.s.mu.Lock()
 		mine := !ws.closed
+		if mine && ws.conn == nil {
+			ws.sayFarewell(status)
+		}
 		ws.closed = true
 		ws.s.mu.Unlock()
-		if mine {
-			_ = ws.conn.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
-			_, _ = ws.conn.Write(closeFrame(status).frame())
+		if mine && ws.conn != nil {
+			_, _ = writeWithin(ws.conn, closeFrame(status).frame(), patience) // the client may not wait for it
 		}
 		return errStopped
 	}
