@@ -50,6 +50,10 @@ func acceptableDeflate(offer string) bool {
 				return false
 			}
 		case "client_max_window_bits":
+			bits, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
+			if hasValue && (err != nil || bits < 8 || bits > 15) {
+				return false
+			}
 		case "server_max_window_bits":
 			if strings.Trim(strings.TrimSpace(value), `"`) != "15" {
 				return false

@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -167,15 +168,24 @@ func TestTrace(t *testing.T) {
 	w.expect("1:4hello")
 	w.send(frame(fin|text, "1"))
 	f.expectEnd(ReasonTransportClose)
-	mu.Lock()
-	defer mu.Unlock()
 	want := map[string]int{
 		"opened": 1, "upgraded to websocket": 1, "closed: transport close": 1, "refused: Session ID unknown": 1,
 		"received": 1, "bytes received": 5, "flushed": 2,
 	}
-	for what, n := range want {
-		if seen[what] != n {
-			t.Errorf("%s: %d, want %d (all: %v)", what, seen[what], n, seen)
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) { // a flush is told of after it
+		mu.Lock()
+		missing := ""
+		for what, n := range want {
+			if seen[what] != n {
+				missing += fmt.Sprintf("%s: %d, want %d; ", what, seen[what], n)
+			}
+		}
+		mu.Unlock()
+		if missing == "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(missing)
 		}
 	}
 }

@@ -107,9 +107,26 @@ func (ws *wsLink) sayFarewell(status closeCode) {
 	case ws.gone || len(ws.rest) > 0:
 	case ws.writing:
 		ws.farewell = status
-	default:
+	case ws.flushNow():
 		_, _ = ws.sock.write(closeFrame(status).frame()) // the connection ends in any case
 	}
+}
+
+// flushNow writes what is queued, if the socket takes it at once, and reports whether it did: a client that says good-bye gets the
+// answers that are due first. Called with the session's mutex held.
+func (ws *wsLink) flushNow() bool {
+	if ws.s.link != transport(ws) { // what is queued goes another way
+		return true
+	}
+	var chunk []byte
+	for _, m := range ws.s.queue {
+		chunk = append(chunk, ws.encode(m)...)
+	}
+	if len(chunk) == 0 {
+		return true
+	}
+	n, err := ws.sock.write(chunk)
+	return err == nil && n == len(chunk)
 }
 
 // setAlarm limits how long the socket may be full, or linger. Called with the session's mutex held.
@@ -194,7 +211,7 @@ func (sh *shard) flushOnce(s *Session, ws *wsLink) bool {
 	switch {
 	case ws.closed: // meanwhile
 		ws.rest = nil
-		if complete && ws.farewell != 0 {
+		if complete && ws.farewell != 0 && ws.flushNow() {
 			_, _ = ws.sock.write(closeFrame(ws.farewell).frame()) // the connection ends in any case
 		}
 		if ws.gone {
