@@ -171,7 +171,7 @@ func (im *Import) Room(ctx context.Context, r ImportedRoom) (id string, added bo
 		return "", false, err
 	}
 	room.CreatedBy = owner.UserID
-	err = im.Chat.change(ctx, owner, room.ID, func(b *batch) error {
+	err = im.Chat.change(context.WithoutCancel(ctx), owner, room.ID, func(b *batch) error {
 		if _, err := b.createRoom(owner, room, RoomDraft{Members: members}); err != nil {
 			return err
 		}
@@ -182,7 +182,7 @@ func (im *Import) Room(ctx context.Context, r ImportedRoom) (id string, added bo
 
 // Archive closes a room that was archived there, once all of it is here.
 func (im *Import) Archive(ctx context.Context, roomID string) error {
-	return im.Chat.change(ctx, Actor{}, roomID, func(b *batch) error {
+	return im.Chat.change(context.WithoutCancel(ctx), Actor{}, roomID, func(b *batch) error {
 		_, err := b.tx.Exec(b.ctx, `UPDATE rooms SET archived_at = $1 WHERE id = $2 AND archived_at IS NULL AND direct_key IS NULL`, micros(b.now), roomID)
 		return err
 	})
@@ -266,7 +266,7 @@ type Imported struct {
 
 // Messages brings messages into a room, or into a thread, in their order.
 func (im *Import) Messages(ctx context.Context, roomID string, messages []ImportedMessage) (out []Imported, err error) {
-	err = im.Chat.change(ctx, Actor{}, roomID, func(b *batch) error {
+	err = im.Chat.change(context.WithoutCancel(ctx), Actor{}, roomID, func(b *batch) error {
 		h, err := b.head(roomID)
 		if err != nil {
 			return err
@@ -345,7 +345,7 @@ func (im *Import) clientID(foreign string) string {
 
 // Thread returns the thread about a message, and makes it if there is none. Who wrote in it follows it.
 func (im *Import) Thread(ctx context.Context, roomID, rootID, writer string) (id string, made bool, err error) {
-	err = im.Chat.change(ctx, Actor{}, roomID, func(b *batch) error {
+	err = im.Chat.change(context.WithoutCancel(ctx), Actor{}, roomID, func(b *batch) error {
 		if _, err := b.head(roomID); err != nil {
 			return err
 		}
