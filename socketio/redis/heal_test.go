@@ -125,11 +125,13 @@ func away(t *testing.T, a *node, what string) {
 		}
 	}
 	eventually(t, "local emits", func() bool { return a.has(fmt.Sprintf("%q", fmt.Sprint(what, 49))) })
+	a.mu.Lock()
 	for n := range 50 {
 		if times := a.got[fmt.Sprintf("%q", fmt.Sprint(what, n))]; times != 1 {
 			t.Errorf("local emit %d came %d times", n, times)
 		}
 	}
+	a.mu.Unlock()
 	sockets, err := a.FetchSockets(t.Context())
 	var partial *socketio.PartialError
 	if !errors.As(err, &partial) || len(sockets) != 1 {
