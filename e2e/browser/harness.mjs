@@ -73,6 +73,7 @@ export function launch() {
 export async function person(browser, url, { name, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
   if (name) await context.addInitScript((n) => localStorage.getItem('parley.name') ?? localStorage.setItem('parley.name', n), name);
+  context.setDefaultTimeout(15_000);
   const page = await context.newPage();
   const problems = watch(page);
   await page.goto(url);
@@ -97,6 +98,59 @@ export async function connected(page) {
 export async function say(page, text) {
   await page.getByLabel('Message General').fill(text);
   await page.getByLabel('Message General').press('Enter');
+}
+
+/** Changes one's name through the profile. */
+export async function rename(page, name) {
+  await page.getByRole('button', { name: /^(Your account|Account )/ }).click();
+  const profile = page.getByRole('tab', { name: 'Profile' });
+  await profile.click();
+  await page.getByLabel('Your name').fill(name);
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('Saved', { exact: true }).waitFor();
+  await page.getByRole('dialog').getByLabel('Close').click();
+}
+
+/** Opens the panel of those who are here, or in the room. */
+export async function showPeople(page) {
+  await page.locator('.room-header .here').click();
+  await page.locator('.panel .people').first().waitFor();
+}
+
+/** Creates an account, or signs in to one, through the page. */
+export async function account(page, name, { mode = 'Create account', password = 'a long enough password' } = {}) {
+  const entry = page.getByRole('button', { name: /^Your account/ });
+  await entry.or(page.getByLabel('Account name')).first().waitFor();
+  if (await entry.isVisible()) await entry.click();
+  await page.getByRole('group', { name: 'Account' }).getByRole('button', { name: mode }).click();
+  await page.getByLabel('Account name').fill(name);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.locator('form').getByRole('button', { name: mode, exact: true }).click();
+  await page.getByRole('button', { name: `Account ${name}` }).waitFor();
+}
+
+/** Chooses what to do with a message: by its bar, or its menu. */
+export async function act(page, text, what) {
+  const row = page.locator('.message', { hasText: text });
+  await row.hover();
+  if (['React', 'Reply'].includes(what)) return row.getByRole('button', { name: what, exact: true }).click();
+  await row.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('menuitem', { name: what }).click();
+}
+
+export async function write(page, room, text) {
+  await page.getByLabel(`Message ${room}`, { exact: true }).fill(text);
+  await page.getByLabel(`Message ${room}`, { exact: true }).press('Enter');
+}
+
+/** Makes a room through the page. */
+export async function newRoom(page, name, { topic = '', who = 'Everybody on this server' } = {}) {
+  await page.getByLabel('New room').click();
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByLabel('Topic').fill(topic);
+  await page.getByLabel(who).check();
+  await page.getByRole('dialog').getByRole('button', { name: 'Create room' }).click();
+  await page.getByLabel(`Message ${name}`).waitFor();
 }
 
 export function line(page, text) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { Parley, connected, launch, person, say, seesOnce } from './harness.mjs';
+import { Parley, account, act, connected, launch, newRoom, person, say, seesOnce, showPeople, write } from './harness.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let browser, server;
@@ -43,42 +43,57 @@ for (const colorScheme of ['light', 'dark']) {
     const { page } = ana;
     await connected(page);
     await page.evaluate(axe);
-    await page.getByLabel('Sign in or create an account').click();
+    await page.getByRole('button', { name: /^Your account/ }).click();
     assert.deepEqual(await violations(page), [], 'signing in');
-    await page.getByRole('tab', { name: 'Create account' }).click();
-    await page.getByLabel('Account name').fill(`ana-${colorScheme}`);
-    await page.getByLabel('Password').fill('a long enough password');
-    await page.getByRole('dialog').getByRole('button', { name: 'Create account', exact: true }).click();
-    await page.getByLabel(`Account ana-${colorScheme}`).click();
+    await page.getByRole('tab', { name: 'Profile' }).click();
+    assert.deepEqual(await violations(page), [], 'the profile');
+    await page.keyboard.press('Escape');
+    await account(page, `ana-${colorScheme}`);
+    await page.getByRole('button', { name: `Account ana-${colorScheme}` }).click();
+    await page.getByRole('tab', { name: 'Devices' }).click();
     await page.getByText('this device').waitFor();
-    assert.deepEqual(await violations(page), [], 'the account');
+    assert.deepEqual(await violations(page), [], 'the devices');
     await page.keyboard.press('Escape');
     await page.getByLabel('New room').click();
     assert.deepEqual(await violations(page), [], 'a new room');
-    await page.getByLabel('Name', { exact: true }).fill('Secret');
-    await page.getByLabel('Only who is invited').check();
-    await page.getByRole('button', { name: 'Create room' }).click();
-    await page.getByLabel('Message Secret').fill('said here');
-    await page.getByLabel('Message Secret').press('Enter');
+    await page.keyboard.press('Escape');
+    await newRoom(page, 'Secret', { who: 'Only who is invited' });
+    await write(page, 'Secret', 'said here');
     await seesOnce(page, 'said here');
-    const row = page.locator('.message', { hasText: 'said here' });
-    await row.hover();
-    await row.getByRole('button', { name: 'React', exact: true }).click();
+    await act(page, 'said here', 'React');
+    await page.getByRole('button', { name: 'Food and drink' }).click();
     assert.deepEqual(await violations(page), [], 'choosing a reaction');
-    await page.getByLabel('React with 👍').click();
-    await row.locator('.reaction').waitFor();
-    await row.hover();
-    await row.getByRole('button', { name: 'Reply', exact: true }).click();
+    await page.getByRole('button', { name: 'Used lately' }).click();
+    await page.locator('.picker').getByLabel('React with 👍').click();
+    await page.locator('.reaction').waitFor();
+    await act(page, 'said here', 'Reply');
     assert.deepEqual(await violations(page), [], 'answering');
-    await page.getByLabel(/Members and settings/).click();
+    await page.locator('.message').hover();
+    await page.getByRole('button', { name: 'More' }).click();
+    assert.deepEqual(await violations(page), [], 'a menu');
+    await page.keyboard.press('Escape');
+    await showPeople(page);
     assert.deepEqual(await violations(page), [], 'the members');
+    await page.locator('.members button').first().click();
+    await page.locator('.profile').waitFor();
+    assert.deepEqual(await violations(page), [], 'a person');
+    await page.getByLabel('Room settings').click();
+    assert.deepEqual(await violations(page), [], "the room's settings");
     await page.keyboard.press('Escape');
-    await page.keyboard.press('Control+k');
-    await page.getByRole('dialog').getByRole('button', { name: /General/ }).waitFor();
-    assert.deepEqual(await violations(page), [], 'finding');
+    for (const [keys, what] of [['Control+Shift+m', 'mentions'], ['Control+Shift+f', 'search'], ['Control+/', 'keys'], ['Control+k', 'finding']]) {
+      await page.keyboard.press(keys);
+      await page.waitForTimeout(400);
+      assert.deepEqual(await violations(page), [], what);
+    }
     await page.keyboard.press('Escape');
-    await page.keyboard.press('Control+Shift+f');
-    assert.deepEqual(await violations(page), [], 'searching');
+    await page.getByLabel('Browse rooms').click();
+    await page.locator('.listed').first().waitFor();
+    assert.deepEqual(await violations(page), [], 'browsing');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Settings', exact: true }).click();
+    assert.deepEqual(await violations(page), [], 'settings');
+    await page.getByLabel('High contrast').check();
+    assert.deepEqual(await violations(page), [], 'high contrast');
     await ana.context.close();
   });
 }
@@ -90,9 +105,9 @@ test('a dialog that takes the place of another stays open', async () => {
   const dialog = (name) => page.getByRole('dialog', { name });
   for (let i = 0; i < 3; i++) {
     await page.keyboard.press('Control+k');
-    await page.keyboard.press('Control+Shift+f'); // while the first is open
+    await page.keyboard.press('Control+/'); // while the first is open
     await page.waitForTimeout(100);
-    assert.equal(await dialog('Search messages').isVisible(), true);
+    assert.equal(await dialog('Keys').isVisible(), true);
     await page.evaluate(() => { // Escape and the next one at once, before the browser has told of the closing
       document.querySelector('dialog').close();
       dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true }));
@@ -113,6 +128,6 @@ test('the page can be used by keyboard alone', async () => {
     await ana.page.keyboard.press('Tab');
     reached.push(await ana.page.evaluate(() => document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim()));
   }
-  for (const wanted of [/Change your name/, /Theme/, /Messages/, /Message General/]) assert.ok(reached.some((r) => wanted.test(r ?? '')), `${wanted} in ${reached}`);
+  for (const wanted of [/^Your account/, /Settings/, /hello at/, /^Reply/, /Message General/]) assert.ok(reached.some((r) => wanted.test(r ?? '')), `${wanted} in ${reached}`);
   await ana.context.close();
 });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import { Parley, connected, eventually, launch, person, say, watch } from './harness.mjs';
+import { Parley, connected, eventually, launch, person, rename, say, showPeople, watch } from './harness.mjs';
 import { vectors } from './xss.mjs';
 
 let browser, server;
@@ -26,10 +26,9 @@ test('no text and no name runs anything', async () => {
   for (const v of corpus) await say(ana.page, v);
   const last = corpus.at(-1);
   await eventually(async () => (await ben.page.locator('.message .text').last().textContent()) === last, 'all vectors arrived', 60_000);
+  await showPeople(ben.page);
   for (const name of ['<svg onload=__xss=1>', '"><img src=x onerror=1>', "'-alert(1)-'", '<script>__xss=1</script>']) {
-    await ana.page.getByLabel(/Change your name/).click();
-    await ana.page.getByLabel('Your name').fill(name);
-    await ana.page.getByLabel('Save name').click();
+    await rename(ana.page, name);
     await ben.page.locator('.people .name', { hasText: name }).waitFor();
   }
   for (const page of [ana.page, ben.page]) {

@@ -1,11 +1,11 @@
-import { openDB, type IDBPDatabase } from 'idb';
-import type { Outgoing } from './state/outbox';
+// Small things that are remembered. It may fail, in a private window or with storage forbidden: the conversation then goes on without a memory.
+import { clearDatabase } from './database';
 
-// Everything here may fail, in a private window or with storage forbidden: the conversation then goes on without a memory.
+const PREFIX = 'parley.';
 
 export function recall(key: string): string | null {
   try {
-    return localStorage.getItem(`parley.${key}`);
+    return localStorage.getItem(PREFIX + key);
   } catch {
     return null;
   }
@@ -13,46 +13,24 @@ export function recall(key: string): string | null {
 
 export function remember(key: string, value: string | null): void {
   try {
-    if (value === null) localStorage.removeItem(`parley.${key}`);
-    else localStorage.setItem(`parley.${key}`, value);
+    if (value === null) localStorage.removeItem(PREFIX + key);
+    else localStorage.setItem(PREFIX + key, value);
   } catch {
     // Not remembered.
   }
 }
 
-let opened: Promise<IDBPDatabase> | undefined;
+/** What belongs to the device rather than to the person who used it. */
+const THE_DEVICES = ['theme', 'contrast', 'language', 'sound', 'notify'];
 
-function database(): Promise<IDBPDatabase> {
-  opened ??= openDB('parley', 1, {
-    upgrade(db) {
-      db.createObjectStore('outbox', { keyPath: 'clientId' });
-    },
-  });
-  return opened;
+/** Forgets the person: what they wrote, read, and who they were. */
+export async function forgetAll(): Promise<void> {
+  try {
+    for (const key of Object.keys(localStorage)) {
+      if (key.startsWith(PREFIX) && !THE_DEVICES.includes(key.slice(PREFIX.length))) localStorage.removeItem(key);
+    }
+  } catch {
+    // Nothing was remembered.
+  }
+  await clearDatabase();
 }
-
-/** The outbox as it survives the closing of the tab. */
-export const storedOutbox = {
-  async load(): Promise<Outgoing[]> {
-    try {
-      const all = (await (await database()).getAll('outbox')) as Outgoing[];
-      return all.sort((a, b) => a.createdAt - b.createdAt);
-    } catch {
-      return [];
-    }
-  },
-  async put(item: Outgoing): Promise<void> {
-    try {
-      await (await database()).put('outbox', { ...item });
-    } catch {
-      // Kept in memory only.
-    }
-  },
-  async remove(clientId: string): Promise<void> {
-    try {
-      await (await database()).delete('outbox', clientId);
-    } catch {
-      // It was kept in memory only.
-    }
-  },
-};

@@ -7,11 +7,11 @@ export function nickname(random: () => number): string {
   return `${pick(ADJECTIVES)} ${pick(ANIMALS)}`;
 }
 
-/** Why a name is not acceptable, or nothing. */
-export function nameProblem(name: string): string | undefined {
+/** Why a name is not acceptable, as the key of a text, or nothing. */
+export function nameProblem(name: string): 'name-too-short' | 'name-too-long' | undefined {
   const n = [...name.trim()].length;
-  if (n < 2) return 'At least 2 characters';
-  if (n > 30) return 'At most 30 characters';
+  if (n < 2) return 'name-too-short';
+  if (n > 30) return 'name-too-long';
   return undefined;
 }
 
@@ -29,10 +29,10 @@ export function initialOf(name: string): string {
 const BROWSERS: [RegExp, string][] = [[/Edg\//, 'Edge'], [/OPR\//, 'Opera'], [/Firefox\//, 'Firefox'], [/Chrom(e|ium)\//, 'Chrome'], [/Safari\//, 'Safari']];
 const SYSTEMS: [RegExp, string][] = [[/Android/, 'Android'], [/iPhone|iPad/, 'iOS'], [/Windows/, 'Windows'], [/Mac OS X/, 'macOS'], [/Linux/, 'Linux']];
 
-/** What a person would call the device with this User-Agent. */
-export function deviceName(agent: string): string {
+/** What a person would call the device with this User-Agent, or nothing. */
+export function deviceName(agent: string): string | undefined {
   const find = (list: [RegExp, string][]) => list.find(([pattern]) => pattern.test(agent))?.[1];
   const [browser, system] = [find(BROWSERS), find(SYSTEMS)];
   if (browser && system) return `${browser} on ${system}`;
-  return browser ?? system ?? (agent.slice(0, 40) || 'An unknown device');
+  return browser ?? system ?? (agent.slice(0, 40) || undefined);
 }

@@ -9,6 +9,8 @@ export interface Outgoing {
   text: string;
   /** Id of the message that it answers. */
   replyTo?: string;
+  /** Ids of people that were picked by name. */
+  mentions?: string[];
   /** Milliseconds since 1970, when it was written. */
   createdAt: number;
   state: SendState;
@@ -17,7 +19,7 @@ export interface Outgoing {
 
 const MAX_BACKOFF = 30_000;
 
-/** The messages on their way, in the order in which they were written: one in flight at a time, so they arrive in that order. */
+/** The messages on their way, in the order in which they were written: one in flight per room, so they arrive in that order. */
 export class Outbox {
   items: Outgoing[] = [];
   private failures = 0;
@@ -26,10 +28,11 @@ export class Outbox {
     if (!this.items.some((i) => i.clientId === item.clientId)) this.items = [...this.items, item];
   }
 
-  /** The message to send now: the oldest, unless one is in flight already. */
-  next(): Outgoing | undefined {
-    if (this.items.some((i) => i.state === 'sending')) return undefined;
-    return this.items.find((i) => i.state === 'queued');
+  /** The message to send to a room now: the oldest, unless one is in flight already. */
+  next(roomId: string): Outgoing | undefined {
+    const here = this.items.filter((i) => i.roomId === roomId);
+    if (here.some((i) => i.state === 'sending')) return undefined;
+    return here.find((i) => i.state === 'queued');
   }
 
   sending(clientId: string): void {
@@ -53,8 +56,8 @@ export class Outbox {
   }
 
   /** The connection went before the answer came: nobody knows, so it is to be sent again under the same id. */
-  interrupted(): void {
-    this.items = this.items.map((i) => (i.state === 'sending' ? { ...i, state: 'queued' } : i));
+  interrupted(clientId?: string): void {
+    this.items = this.items.map((i) => (i.state === 'sending' && (!clientId || i.clientId === clientId) ? { ...i, state: 'queued' } : i));
   }
 
   /** Takes a refusal and returns the milliseconds to wait before the next attempt, or undefined when there will be none. */

@@ -3,9 +3,11 @@ import type { Entry, LogEvent, LogPayload, Member, Message, MyRoom, Reaction, Re
 /** What became of an entry that arrived. */
 export type Arrival = 'applied' | 'known' | 'gap';
 
-/** How many messages are kept, and how many remain when there are more. */
-const MAX_KEPT = 400;
-const KEEP = 300;
+/** How many messages are kept at most; those that are further from where one reads are forgotten, and can be fetched again. */
+export const MAX_KEPT = 800;
+
+/** How many of the newest messages are stored on the device. */
+const STORED = 80;
 
 /** How many entries wait at most for one that is missing: it is being asked for. */
 const MAX_WAITING = 1000;
@@ -15,15 +17,25 @@ interface Waiting {
   payload: LogPayload;
 }
 
+/** A copy as it is stored on the device. */
+export interface Snapshot {
+  messages: Message[];
+  hasOlder: boolean;
+  epoch: string;
+  last: number;
+  lastId: string;
+}
+
 /**
- * A copy of a room's log: a contiguous stretch of its messages up to the last entry, kept as PROTOCOL.md says. What is shown can
- * have no hole, and nothing in it can be older than what the last entry says.
+ * A copy of a room's log: a contiguous stretch of its messages, kept as PROTOCOL.md says. What is shown can have no hole, and nothing in
+ * it can be older than what the last entry says. The stretch ends with the log, unless hasNewer: then somebody reads further back.
  */
 export class RoomLog {
   messages: Message[] = [];
   members = new Map<string, Member>();
   receipts = new Map<string, { readSeq: number; deliveredSeq: number }>();
   hasOlder = false;
+  hasNewer = false;
   loaded = false;
   epoch = '';
   last = 0;
@@ -34,6 +46,7 @@ export class RoomLog {
   reset(page: Message[], hasMore: boolean, head: number, epoch: string): void {
     this.messages = [...page];
     this.hasOlder = hasMore;
+    this.hasNewer = false;
     this.epoch = epoch;
     this.last = head;
     this.lastId = page.at(-1)?.seq === head ? (page.at(-1)?.id ?? '') : '';
@@ -61,7 +74,7 @@ export class RoomLog {
     this.lastId = payload.id;
     if (event === 'new-message') {
       const m = payload as Message;
-      if (m.seq > (this.messages.at(-1)?.seq ?? 0)) this.messages = [...this.messages, m];
+      if (!this.hasNewer && m.seq > this.newestSeq) this.messages = [...this.messages, m];
       return;
     }
     const entry = payload as Entry;
@@ -85,17 +98,52 @@ export class RoomLog {
     const first = this.messages[0]?.seq ?? Infinity;
     this.messages = [...page.filter((m) => m.seq < first), ...this.messages];
     this.hasOlder = hasMore;
+    if (this.messages.length <= MAX_KEPT) return;
+    this.messages = this.messages.slice(0, MAX_KEPT);
+    this.hasNewer = true;
+  }
+
+  /** Takes a page that follows what is there. Without hasMore it reaches the end of the log. */
+  append(page: Message[], hasMore: boolean): void {
+    const newest = this.newestSeq;
+    this.messages = [...this.messages, ...page.filter((m) => m.seq > newest)];
+    this.hasNewer = hasMore;
+    this.trim();
+  }
+
+  /** Shows a page from anywhere in the log in the place of what is there. */
+  show(page: Message[], hasNewer: boolean): void {
+    this.messages = [...page];
+    this.hasOlder = true; // whether it is so is found out when one scrolls there
+    this.hasNewer = hasNewer;
   }
 
   get firstSeq(): number {
     return this.messages[0]?.seq ?? 0;
   }
 
+  get newestSeq(): number {
+    return this.messages.at(-1)?.seq ?? 0;
+  }
+
   /** Forgets the oldest messages when there are many; they can be fetched again. */
   trim(): void {
     if (this.messages.length <= MAX_KEPT) return;
-    this.messages = this.messages.slice(-KEEP);
+    this.messages = this.messages.slice(-MAX_KEPT);
     this.hasOlder = true;
+  }
+
+  /** What is worth storing on the device: nothing, unless the copy is whole up to its end. */
+  snapshot(): Snapshot | undefined {
+    if (!this.loaded || this.hasNewer) return undefined;
+    const messages = this.messages.slice(-STORED);
+    return { messages, hasOlder: this.hasOlder || messages.length < this.messages.length, epoch: this.epoch, last: this.last, lastId: this.lastId };
+  }
+
+  /** Takes over what was stored. What has happened since is asked for. */
+  restore(s: Snapshot): void {
+    Object.assign(this, { ...s, hasNewer: false, loaded: true });
+    this.drain();
   }
 
   /** Shows a person under their present name. */
@@ -134,9 +182,9 @@ export function reactionsOf(m: { reactions?: Reaction[] }, me: string): { emoji:
 }
 
 /** What a room is called: direct conversations by those who are in them. */
-export function roomName(room: MyRoom): string {
+export function roomName(room: MyRoom, nobody = 'Nobody else'): string {
   if (room.kind !== 'direct' && room.kind !== 'group') return room.name;
-  return room.peers?.map((p) => p.username).join(', ') || 'Nobody else';
+  return room.peers?.map((p) => p.username).join(', ') || nobody;
 }
 
 /** The sidebar's order: rooms by name, the lobby first; direct conversations by their last message. */

@@ -1,8 +1,9 @@
 import type { Message } from '../wire';
 import type { Outgoing } from './outbox';
 
-/** A line of the timeline as it is drawn. */
-export interface Row {
+/** A message as it is drawn. */
+export interface MessageRow {
+  kind: 'message';
   key: string;
   userId: string;
   username: string;
@@ -14,53 +15,89 @@ export interface Row {
   pending?: Outgoing;
   /** Whether name and picture are shown: not when the same person wrote the line before, shortly before. */
   head: boolean;
-  /** Whether the line of what is new stands above it. */
-  isNew: boolean;
   /** Whether it addresses the reader. */
   mentionsMe: boolean;
 }
 
-export interface Day {
+export interface DayRow {
+  kind: 'day';
   key: string;
   date: Date;
-  rows: Row[];
+}
+
+/** The line above what is new. */
+export interface NewRow {
+  kind: 'new';
+  key: 'new';
+}
+
+export type Row = MessageRow | DayRow | NewRow;
+
+export interface Reader {
+  userId: string;
+  username: string;
 }
 
 const GROUP_WINDOW = 5 * 60_000;
 
-function dayKey(d: Date): string {
-  return `${d.getFullYear()}-${d.getMonth()}-${d.getDate()}`;
+function dayKey(date: Date): string {
+  return `${date.getFullYear()}-${date.getMonth()}-${date.getDate()}`;
 }
 
-/** Lays out messages and what is being sent: by day, with one person's lines together. */
-export function layout(messages: Message[], outgoing: Outgoing[], me: { userId: string; username: string }, newSeq: number): Day[] {
-  const days: Day[] = [];
+/**
+ * Lays out messages and what is being sent as rows: a row for each day, one for the line of what is new (from the seq newSeq on; 0 is none),
+ * and one for each message, with one person's lines together. complete says that nothing precedes the first message. Rows that are as they
+ * were in before are the same objects, so that they are not drawn anew.
+ */
+export function layout(messages: Message[], outgoing: Outgoing[], me: Reader, newSeq: number, complete: boolean, before: Row[] = []): Row[] {
+  const rows: Row[] = [];
+  const old = new Map(before.map((r) => [r.key, r]));
   const sent = new Set(messages.filter((m) => m.userId === me.userId && m.clientId).map((m) => m.clientId));
-  const lines: Omit<Row, 'head' | 'isNew'>[] = messages.map((m) => ({
-    // The key outlives the change from pending to sent, so that the line is not drawn anew.
-    key: m.clientId && m.userId === me.userId ? m.clientId : m.id,
-    userId: m.userId, username: m.username, text: m.text, time: new Date(m.timestamp), seq: m.seq, message: m,
-    mentionsMe: m.userId !== me.userId && !m.deletedAt && !!(m.mentions?.all || m.mentions?.userIds?.includes(me.userId)),
-  }));
-  for (const o of outgoing) {
-    if (sent.has(o.clientId)) continue;
-    lines.push({ key: o.clientId, userId: me.userId, username: me.username, text: o.text, time: new Date(o.createdAt), pending: o, mentionsMe: false });
-  }
-  let before: Row | undefined;
+  const lines = [
+    ...messages.map((m) => messageLine(m, me)),
+    ...outgoing.filter((o) => !sent.has(o.clientId)).map((o): MessageRow => ({
+      kind: 'message', key: o.clientId, userId: me.userId, username: me.username, text: o.text, time: new Date(o.createdAt), pending: o, head: true, mentionsMe: false,
+    })),
+  ];
+  let previous: MessageRow | undefined;
+  let day = '';
+  let marked = newSeq === 0;
   for (const line of lines) {
-    let day = days.at(-1);
-    if (!day || (!line.pending && day.key !== dayKey(line.time))) {
-      day = { key: dayKey(line.time), date: line.time, rows: [] };
-      days.push(day);
-      before = undefined;
+    let broken = false;
+    if (day === '' || (!line.pending && day !== dayKey(line.time))) {
+      day = dayKey(line.time);
+      rows.push(same(old, { kind: 'day', key: `day ${day}`, date: line.time }));
+      broken = true;
     }
-    // The one above which the line stands may have been deleted, or be one's own: then it is the next.
-    const isNew = newSeq > 0 && line.seq !== undefined && line.seq >= newSeq && !days.some((d) => d.rows.some((r) => r.isNew));
-    const together = before !== undefined && !isNew && before.userId === line.userId && !line.message?.replyTo && !line.pending?.replyTo
-      && line.time.getTime() - before.time.getTime() < GROUP_WINDOW;
-    const row: Row = { ...line, head: !together, isNew };
-    day.rows.push(row);
-    before = row;
+    // The one above which the line stands may have been deleted, or be one's own: then it is the next. What precedes it must be here.
+    if (!marked && line.seq !== undefined && line.seq >= newSeq) {
+      marked = true;
+      if (previous || complete) {
+        rows.push(same(old, { kind: 'new', key: 'new' }));
+        broken = true;
+      }
+    }
+    const replies = line.message?.replyTo ?? line.pending?.replyTo;
+    line.head = broken || !previous || previous.userId !== line.userId || !!replies || line.time.getTime() - previous.time.getTime() >= GROUP_WINDOW;
+    rows.push(same(old, line));
+    previous = line;
   }
-  return days;
+  return rows;
+}
+
+function messageLine(m: Message, me: Reader): MessageRow {
+  return {
+    // The key outlives the change from pending to sent, so that the line is not drawn anew.
+    kind: 'message', key: m.clientId && m.userId === me.userId ? m.clientId : m.id,
+    userId: m.userId, username: m.username, text: m.text, time: new Date(m.timestamp), seq: m.seq, message: m, head: true,
+    mentionsMe: m.userId !== me.userId && !m.deletedAt && !!(m.mentions?.all || m.mentions?.userIds?.includes(me.userId)),
+  };
+}
+
+/** The row as it was before, when nothing about it has changed. */
+function same(old: Map<string, Row>, row: Row): Row {
+  const was = old.get(row.key);
+  if (!was || was.kind !== row.kind) return row;
+  if (was.kind !== 'message' || row.kind !== 'message') return was;
+  return was.message === row.message && was.pending === row.pending && was.head === row.head && was.mentionsMe === row.mentionsMe && was.username === row.username ? was : row;
 }

@@ -21,13 +21,3 @@ export class Typists {
     return [...this.until.values()].filter((t) => t.roomId === roomId && t.until > now).map((t) => t.username);
   }
 }
-
-/** "Ana is typing…", "Ana, Ben and 2 others are typing…", or nothing. */
-export function typingText(names: string[]): string {
-  const [a, b, c] = names;
-  if (a === undefined) return '';
-  if (b === undefined) return `${a} is typing…`;
-  if (c === undefined) return `${a} and ${b} are typing…`;
-  const others = names.length - 2;
-  return `${a}, ${b} and ${others} ${others === 1 ? 'other' : 'others'} are typing…`;
-}

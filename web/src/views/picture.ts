@@ -1,0 +1,16 @@
+const SIZE = 192;
+const MAX_BYTES = 48 * 1024;
+
+/** Makes a square picture that is small enough to be an avatar, as a data: URL. It throws for what is no picture. */
+export async function shrink(file: File): Promise<string> {
+  const image = await createImageBitmap(file);
+  const side = Math.min(image.width, image.height);
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = SIZE;
+  canvas.getContext('2d')?.drawImage(image, (image.width - side) / 2, (image.height - side) / 2, side, side, 0, 0, SIZE, SIZE);
+  for (const quality of [0.9, 0.75, 0.5]) {
+    const url = canvas.toDataURL('image/jpeg', quality);
+    if (url.length * 0.75 < MAX_BYTES) return url;
+  }
+  throw new Error('too large');
+}
