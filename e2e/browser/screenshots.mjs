@@ -1,6 +1,6 @@
 // Draws the page as people see it, for people to look at: node screenshots.mjs, then open e2e/out.
 import { mkdirSync } from 'node:fs';
-import { Parley, connected, launch, person, say, seesOnce } from './harness.mjs';
+import { Parley, account, act, connected, launch, newRoom, person, say, seesOnce, showPeople, write } from './harness.mjs';
 
 const out = new URL('../out/', import.meta.url).pathname;
 mkdirSync(out, { recursive: true });
@@ -28,33 +28,24 @@ try {
     await seesOnce(people[name].page, text.slice(0, 30));
   }
   const ana = people['Ana Ruiz'].page;
-  await ana.getByLabel('Sign in or create an account').click();
-  await ana.getByRole('tab', { name: 'Create account' }).click();
-  await ana.getByLabel('Account name').fill('ana');
-  await ana.getByLabel('Password').fill('a long enough password');
-  await ana.getByRole('dialog').getByRole('button', { name: 'Create account', exact: true }).click();
-  await ana.getByLabel('Account ana').waitFor();
+  await account(ana, 'ana');
   for (const [name, topic, who] of [['Launch', 'Ship on Thursday', /Everybody on/], ['Design', 'What it looks like', /Only who/], ['News', '', /only moderators/]]) {
-    await ana.getByLabel('New room').click();
-    await ana.getByLabel('Name', { exact: true }).fill(name);
-    await ana.getByLabel('Topic').fill(topic);
-    await ana.getByLabel(who).check();
-    await ana.getByRole('button', { name: 'Create room' }).click();
-    await ana.getByLabel(`Message ${name}`).waitFor();
+    await newRoom(ana, name, { topic, who });
   }
   const mei = people['Mei Lin'].page;
-  await mei.getByRole('button', { name: 'Ana Ruiz' }).click();
-  await mei.getByLabel('Message Ana Ruiz').fill('Lunch?');
-  await mei.getByLabel('Message Ana Ruiz').press('Enter');
+  await showPeople(mei);
+  await mei.locator('.people button', { hasText: 'Ana Ruiz' }).click();
+  await mei.getByRole('button', { name: 'Message', exact: true }).click();
+  await mei.getByLabel('Message Ana Ruiz').waitFor();
+  await write(mei, 'Ana Ruiz', 'Lunch?');
   await mei.getByRole('button', { name: /^General/ }).click();
   await ana.getByRole('button', { name: /^General/ }).click();
   const first = ana.locator('.message', { hasText: 'Load test is done' }).first();
   await first.hover();
-  await first.getByRole('button', { name: 'React' }).click();
-  await ana.getByLabel('React with 🎉').click();
-  await first.hover();
-  await first.getByRole('button', { name: 'Reply' }).click();
+  await first.getByRole('button', { name: 'React with 🎉' }).click();
+  await act(ana, 'Load test is done', 'Reply');
   await say(ana, 'That is what I call a number. @Mei Lin');
+  await ana.mouse.move(700, 5);
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [1440, 390]) {
       await ana.emulateMedia({ colorScheme });
@@ -65,21 +56,29 @@ try {
   }
   await ana.setViewportSize({ width: 1440, height: 900 });
   await ana.emulateMedia({ colorScheme: 'light' });
+  const shoot = async (name, wait = 400) => {
+    await ana.waitForTimeout(wait);
+    await ana.screenshot({ path: `${out}${name}.png` });
+  };
   await first.hover();
-  await ana.screenshot({ path: `${out}actions.png` });
-  await ana.keyboard.press('Control+k');
-  await ana.waitForTimeout(500);
-  await ana.screenshot({ path: `${out}find.png` });
+  await first.getByRole('button', { name: 'More' }).click();
+  await shoot('actions');
   await ana.keyboard.press('Escape');
-  await ana.getByLabel('Account ana').click();
-  await ana.waitForTimeout(300);
-  await ana.screenshot({ path: `${out}account.png` });
+  for (const [name, keys] of [['find', 'Control+k'], ['keys', 'Control+/']]) {
+    await ana.keyboard.press(keys);
+    await shoot(name);
+    await ana.keyboard.press('Escape');
+  }
+  await ana.getByRole('button', { name: 'Account ana' }).click();
+  await shoot('account');
   await ana.keyboard.press('Escape');
   await ana.getByRole('button', { name: /^Design/ }).click();
-  await ana.getByLabel(/Members and settings/).click();
-  await ana.waitForTimeout(300);
-  await ana.screenshot({ path: `${out}details.png` });
-  await ana.keyboard.press('Escape');
+  await showPeople(ana);
+  await shoot('members');
+  await ana.keyboard.press('Control+Shift+f');
+  await ana.getByRole('searchbox', { name: 'Search messages' }).fill('load');
+  await ana.getByRole('button', { name: 'Only this room' }).click();
+  await shoot('search', 1500);
   const cutOff = [];
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [1440, 900, 390]) {
@@ -95,7 +94,7 @@ try {
       await b.page.waitForTimeout(300);
       await shot(b.page, 'busy');
       if (width === 390) {
-        await b.page.getByRole('button', { name: 'People and settings' }).click();
+        await b.page.getByRole('button', { name: 'Rooms and people' }).click();
         await b.page.waitForTimeout(300);
         await shot(b.page, 'people');
         await b.page.getByRole('button', { name: 'Back to the conversation' }).click();

@@ -58,13 +58,18 @@ export class Reading {
     this.lookAgain();
   }
 
+  /** Waits for the moment. What comes into sight meanwhile has a moment of its own after it, so that a busy room is read all the same. */
   private lookAgain(): void {
-    clearTimeout(this.seenTimer);
-    this.seenTimer = setTimeout(() => void this.tell(), READ_AFTER);
+    if (this.seenTimer) return;
+    const looked = this.seen;
+    this.seenTimer = setTimeout(() => {
+      this.seenTimer = undefined;
+      void this.tell(looked);
+      if (this.seen !== looked) this.lookAgain();
+    }, READ_AFTER);
   }
 
-  private async tell(): Promise<void> {
-    const { roomId, seq } = this.seen;
+  private async tell({ roomId, seq }: { roomId: string; seq: number }): Promise<void> {
     const room = this.rooms.all.get(roomId);
     if (!room || roomId !== this.rooms.current || roomId === this.keepUnread || document.hidden || !document.hasFocus() || !this.server.joined) return;
     if (seq <= room.readSeq && !(room.unread > 0 && seq >= room.lastSeq)) return;
@@ -86,10 +91,9 @@ export class Reading {
 
   /** Marks as unread what begins with a message. Returns what is wrong, or nothing. */
   async markUnread(m: Message): Promise<string> {
-    clearTimeout(this.seenTimer);
+    this.keepUnread = m.roomId;
     const answer = await this.server.ask('room-read', { roomId: m.roomId, seq: m.seq - 1, unread: true });
     if (!answer?.success) return answer?.error ?? t('no-connection');
-    this.keepUnread = m.roomId;
     this.line = { seq: m.seq, count: answer.unread, since: new Date(m.timestamp) };
     this.elsewhere(answer, answer.unread, answer.mentions);
     return '';

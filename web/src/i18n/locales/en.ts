@@ -14,7 +14,7 @@ export default {
   'new-message': 'New message',
   'new-room': 'New room',
   'browse-rooms': 'Browse rooms',
-  'no-direct': 'Nobody yet: find somebody with Ctrl+K',
+  'no-direct': 'Nobody yet: find somebody above',
   'nothing-unread': 'Nothing unread',
   'n-unread': '{n} unread',
   'n-for-you': '{n} for you',
