@@ -96,7 +96,7 @@ func (a *api) endOIDC(w http.ResponseWriter, r *http.Request) {
 		back("oidc-error", "Nobody was signed in")
 		return
 	}
-	purpose, token, err := a.OIDC.End(r.Context(), journey, q.Get("state"), q.Get("code"), r.UserAgent())
+	purpose, actor, token, err := a.OIDC.End(r.Context(), journey, q.Get("state"), q.Get("code"), a.from(r))
 	if err != nil {
 		e := chat.AsError(err)
 		if e.Err != nil {
@@ -106,6 +106,9 @@ func (a *api) endOIDC(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if token != "" {
+		if err := a.remember(w, r, actor); err != nil {
+			a.Log.Warn("a browser cannot be remembered", "error", err) // they are signed in all the same
+		}
 		http.SetCookie(w, a.cookie(r, token, int(auth.AbsoluteTimeout.Seconds())))
 	}
 	back("oidc", purpose)

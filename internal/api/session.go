@@ -44,8 +44,26 @@ func (a *api) keepSession(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
+	if err := a.remember(w, r, actor); err != nil {
+		fail(w, err)
+		return
+	}
 	http.SetCookie(w, a.cookie(r, token, int(auth.AbsoluteTimeout.Seconds())))
 	writeJSON(w, http.StatusOK, map[string]any{"success": true, "userId": actor.UserID})
+}
+
+// remember makes the browser known as one that somebody has signed in with.
+func (a *api) remember(w http.ResponseWriter, r *http.Request, actor chat.Actor) error {
+	token, err := a.Accounts.Remember(r.Context(), actor, auth.DeviceToken(r.Header))
+	if err == nil && token != "" {
+		http.SetCookie(w, a.named(r, auth.SecureDevice, auth.PlainDevice, token, int(auth.DeviceTimeout.Seconds())))
+	}
+	return err
+}
+
+// from is where a request comes from.
+func (a *api) from(r *http.Request) auth.From {
+	return auth.From{Agent: r.UserAgent(), Address: a.ClientIP(r), Token: auth.DeviceToken(r.Header)}
 }
 
 // dropSession ends the cookie's session, and the cookie.

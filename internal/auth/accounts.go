@@ -22,6 +22,8 @@ type Accounts struct {
 	Mail      bool // whether there is somebody who does the jobs that send letters
 	Sealer    *Sealer
 	Directory *LDAP // nil for none
+	// Arrived is told of who signs in with a device that was not known. It may be nil.
+	Arrived func(Arrival)
 
 	origin   string
 	webauthn *webauthn.WebAuthn
@@ -29,9 +31,11 @@ type Accounts struct {
 
 // Limits bound what can be tried at an account, on all nodes together.
 type Limits struct {
-	Letters Allowance // that anybody can have sent to one address
-	SignIns Allowance // that an address can begin over HTTP
-	Codes   Allowance // of an authenticator that can be tried at one account
+	Letters      Allowance // that anybody can have sent to one address
+	SignIns      Allowance // that an address can begin over HTTP
+	Guesses      Allowance // at one account's password from browsers that are not known there, all together
+	KnownGuesses Allowance // from one that is
+	Codes        Allowance // of an authenticator that can be tried at one account
 }
 
 func (s *Accounts) db() *db.DB { return s.Sessions.DB }
@@ -40,7 +44,8 @@ func (s *Accounts) now() time.Time { return s.Sessions.Now() }
 
 // SignUp is an account to be made.
 type SignUp struct {
-	Login, Name, Password, Invitation, Device string
+	Login, Name, Password, Invitation string
+	From                              From
 	// Guest is the guest who becomes the account, the zero Actor for a new person.
 	Guest chat.Actor
 }
@@ -66,7 +71,7 @@ func (s *Accounts) Create(ctx context.Context, in SignUp) (chat.Actor, string, e
 	if err != nil {
 		return chat.Actor{}, "", err
 	}
-	a, token, err := s.start(ctx, u, in.Device)
+	a, token, err := s.start(ctx, u, in.From)
 	if err == nil && in.Guest.SessionID != "" {
 		err = s.Sessions.Replace(ctx, u.ID, in.Guest.SessionID)
 	}
@@ -74,7 +79,11 @@ func (s *Accounts) Create(ctx context.Context, in SignUp) (chat.Actor, string, e
 }
 
 // SignIn starts a session for who knows the password of an account, and has its second factor where one is asked for.
-func (s *Accounts) SignIn(ctx context.Context, login string, p Proof, device string) (chat.Actor, string, error) {
+func (s *Accounts) SignIn(ctx context.Context, login string, p Proof, from From) (chat.Actor, string, error) {
+	giveBack, err := s.guess(ctx, login, from)
+	if err != nil {
+		return chat.Actor{}, "", err
+	}
 	u, hash, err := s.Chat.Credentials(ctx, login)
 	if err != nil && chat.AsError(err).Kind != chat.NotFound {
 		return chat.Actor{}, "", err
@@ -92,10 +101,13 @@ func (s *Accounts) SignIn(ctx context.Context, login string, p Proof, device str
 	if !ok {
 		return chat.Actor{}, "", errWrong()
 	}
+	if err := giveBack(); err != nil {
+		return chat.Actor{}, "", err
+	}
 	if err := s.checkSecond(ctx, u.ID, p); err != nil {
 		return chat.Actor{}, "", err
 	}
-	return s.start(ctx, u, device)
+	return s.start(ctx, u, from)
 }
 
 // elsewhere asks the directory, where there is one, for a password that is none of ours. A name that has a password here is not looked for
@@ -115,7 +127,7 @@ func (s *Accounts) elsewhere(ctx context.Context, login, password, hash string) 
 }
 
 // SignInByPasskey starts a session for who has a passkey of an account.
-func (s *Accounts) SignInByPasskey(ctx context.Context, c *Challenge, response []byte, device string) (chat.Actor, string, error) {
+func (s *Accounts) SignInByPasskey(ctx context.Context, c *Challenge, response []byte, from From) (chat.Actor, string, error) {
 	userID, err := s.passkeyOwner(ctx, c, response)
 	if err != nil {
 		return chat.Actor{}, "", err
@@ -124,11 +136,14 @@ func (s *Accounts) SignInByPasskey(ctx context.Context, c *Challenge, response [
 	if err != nil {
 		return chat.Actor{}, "", err
 	}
-	return s.start(ctx, u, device)
+	return s.start(ctx, u, from)
 }
 
-func (s *Accounts) start(ctx context.Context, u chat.User, device string) (chat.Actor, string, error) {
-	token, session, err := s.Sessions.Issue(ctx, u.ID, device)
+func (s *Accounts) start(ctx context.Context, u chat.User, from From) (chat.Actor, string, error) {
+	token, session, err := s.Sessions.Issue(ctx, u.ID, from.Agent)
+	if err == nil {
+		err = s.announce(ctx, u, session, from)
+	}
 	return chat.Actor{UserID: u.ID, Name: u.Name, Role: u.Role, SessionID: session}, token, err
 }
 

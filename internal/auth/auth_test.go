@@ -63,7 +63,7 @@ func kindOf(err error) chat.Kind {
 
 func TestSessionsEndByThemselves(t *testing.T) {
 	eachDB(t, func(t *testing.T, f *fixture) {
-		_, token, err := f.Create(t.Context(), auth.SignUp{Login: "ana", Password: "a long enough password", Device: strings.Repeat("d", 500)})
+		_, token, err := f.Create(t.Context(), auth.SignUp{Login: "ana", Password: "a long enough password", From: auth.From{Agent: strings.Repeat("d", 500)}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestSessionsEndByThemselves(t *testing.T) {
 		if works() {
 			t.Fatal("a session lasts for ever")
 		}
-		_, token, err = f.SignIn(t.Context(), "ana", auth.Proof{Password: "a long enough password"}, "")
+		_, token, err = f.SignIn(t.Context(), "ana", auth.Proof{Password: "a long enough password"}, auth.From{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func TestUnknownNamesTakeAsLong(t *testing.T) {
 		for range 9 { // by turns, and the quickest of each: what else the machine does only ever adds
 			for _, login := range []string{"ana", "nobody"} {
 				begun := time.Now()
-				if _, _, err := f.SignIn(t.Context(), login, auth.Proof{Password: "a wrong password"}, ""); kindOf(err) != chat.Unauthenticated {
+				if _, _, err := f.SignIn(t.Context(), login, auth.Proof{Password: "a wrong password"}, auth.From{}); kindOf(err) != chat.Unauthenticated {
 					t.Fatal(err)
 				}
 				if took := time.Since(begun); best[login] == 0 || took < best[login] {

@@ -28,7 +28,7 @@ func (f *fixture) signUp(t *testing.T, login string) chat.Actor {
 
 func (f *fixture) signIn(t *testing.T, login string, p auth.Proof) error {
 	t.Helper()
-	_, _, err := f.SignIn(t.Context(), login, p, "")
+	_, _, err := f.SignIn(t.Context(), login, p, auth.From{})
 	return err
 }
 
@@ -192,7 +192,7 @@ func (d *device) answer(t *testing.T, f *fixture) (*auth.Challenge, []byte) {
 func (d *device) signIn(t *testing.T, f *fixture) (chat.Actor, error) {
 	t.Helper()
 	c, response := d.answer(t, f)
-	a, _, err := f.SignInByPasskey(t.Context(), c, response, "")
+	a, _, err := f.SignInByPasskey(t.Context(), c, response, auth.From{})
 	return a, err
 }
 
@@ -211,21 +211,21 @@ func TestPasskeys(t *testing.T) {
 
 		_, old := phone.answer(t, f)
 		fresh, _ := phone.answer(t, f)
-		_, _, err := f.SignInByPasskey(t.Context(), fresh, old, "")
+		_, _, err := f.SignInByPasskey(t.Context(), fresh, old, auth.From{})
 		wants(t, "an answer to another challenge", err, chat.Unauthenticated)
-		_, _, err = f.SignInByPasskey(t.Context(), nil, old, "")
+		_, _, err = f.SignInByPasskey(t.Context(), nil, old, auth.From{})
 		wants(t, "an answer to none", err, chat.Unauthenticated)
 		adding, other, err := f.BeginPasskey(t.Context(), ana)
 		if err != nil || adding == nil {
 			t.Fatal(err)
 		}
-		_, _, err = f.SignInByPasskey(t.Context(), other, old, "")
+		_, _, err = f.SignInByPasskey(t.Context(), other, old, auth.From{})
 		wants(t, "an answer to the challenge of adding one", err, chat.Unauthenticated)
 		signing, _ := phone.answer(t, f)
 		wants(t, "adding with the challenge of signing in", f.AddPasskey(t.Context(), ana, signing, "", []byte("{}")), chat.Unauthenticated)
 		for _, junk := range []string{"", "null", "{}", "[]", `{"id":"x"}`, strings.Repeat("[", 5000)} {
 			c, _ := phone.answer(t, f)
-			_, _, err := f.SignInByPasskey(t.Context(), c, []byte(junk), "")
+			_, _, err := f.SignInByPasskey(t.Context(), c, []byte(junk), auth.From{})
 			wants(t, "junk", err, chat.Unauthenticated)
 		}
 		phishing := *phone

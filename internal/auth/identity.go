@@ -48,7 +48,7 @@ type Provisioning struct {
 }
 
 // SignInAs starts a session of whoever has an identity.
-func (s *Accounts) SignInAs(ctx context.Context, who Identity, p Provisioning, device string) (chat.Actor, string, error) {
+func (s *Accounts) SignInAs(ctx context.Context, who Identity, p Provisioning, from From) (chat.Actor, string, error) {
 	u, err := s.ownerOf(ctx, who)
 	if chat.AsError(err).Kind == chat.NotFound && err != nil {
 		u, err = s.adoptIdentity(ctx, who, p)
@@ -59,7 +59,7 @@ func (s *Accounts) SignInAs(ctx context.Context, who Identity, p Provisioning, d
 	if u.Deactivated {
 		return chat.Actor{}, "", errWrong()
 	}
-	return s.start(ctx, u, device)
+	return s.start(ctx, u, from)
 }
 
 // ownerOf is who has an identity. Nobody is NotFound.

@@ -124,25 +124,25 @@ func errJourney() error {
 }
 
 // End takes somebody back who comes from the provider with a code. It returns a session's token for who signs in, and for others none.
-func (o *OIDC) End(ctx context.Context, cookie, state, code, device string) (purpose, token string, err error) {
+func (o *OIDC) End(ctx context.Context, cookie, state, code string, from From) (purpose string, a chat.Actor, token string, err error) {
 	ctx = o.with(ctx)
 	var j Journey
 	data, err := o.Accounts.Sealer.Open(oidcPurpose, o.Issuer, cookie)
 	if err != nil || json.Unmarshal([]byte(data), &j) != nil || subtle.ConstantTimeCompare([]byte(state), []byte(j.State)) != 1 || o.Accounts.now().After(j.Ends) {
-		return "", "", errJourney()
+		return "", a, "", errJourney()
 	}
 	who, err := o.exchange(ctx, j, code)
 	if err != nil {
-		return j.Purpose, "", err
+		return j.Purpose, a, "", err
 	}
 	switch j.Purpose {
 	case OIDCLink:
-		return j.Purpose, "", o.Accounts.Link(ctx, j.UserID, j.SessionID, who)
+		return j.Purpose, a, "", o.Accounts.Link(ctx, j.UserID, j.SessionID, who)
 	case OIDCConfirm:
-		return j.Purpose, "", o.Accounts.ConfirmAs(ctx, j.UserID, j.SessionID, who)
+		return j.Purpose, a, "", o.Accounts.ConfirmAs(ctx, j.UserID, j.SessionID, who)
 	}
-	_, token, err = o.Accounts.SignInAs(ctx, who, o.Provisioning, device)
-	return j.Purpose, token, err
+	a, token, err = o.Accounts.SignInAs(ctx, who, o.Provisioning, from)
+	return j.Purpose, a, token, err
 }
 
 // claims are what is read of an identity.

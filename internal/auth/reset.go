@@ -60,6 +60,9 @@ func (s *Accounts) ResetPassword(ctx context.Context, token, password string) er
 		if userID, _, err = consume(ctx, tx, s.now(), resetToken, token, ""); err != nil {
 			return err
 		}
+		if _, err = tx.Exec(ctx, `DELETE FROM devices WHERE user_id = $1`, userID); err != nil { // whoever had the password may have signed in
+			return err
+		}
 		return s.notify(ctx, tx, userID, "", "the password of your account was reset by a link from a letter, and all devices were signed out")
 	})
 	if err != nil {

@@ -43,8 +43,10 @@ func (p *program) newAccounts(sessions *auth.Sessions) (*auth.Accounts, error) {
 		Chat: p.chat, Sessions: sessions, Passwords: passwords, Sealer: sealer, Jobs: p.jobs, Mail: p.config.SMTPHost != "",
 		Throttle: &auth.Throttle{DB: p.db, Now: time.Now},
 	}
+	a.Arrived = p.door.Arrived
 	if p.config.RateLimit.Count > 0 {
-		a.Limits = auth.Limits{SignIns: allowance(p.config.SignInLimit), Letters: allowance(p.config.LetterLimit), Codes: allowance(p.config.CodeLimit)}
+		a.Limits = auth.Limits{SignIns: allowance(p.config.SignInLimit), Letters: allowance(p.config.LetterLimit), Codes: allowance(p.config.CodeLimit),
+			Guesses: allowance(p.config.GuessLimit), KnownGuesses: allowance(p.config.DeviceLimit)}
 	}
 	a.Directory, err = newDirectory(p.config)
 	return a, err

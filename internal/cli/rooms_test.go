@@ -236,10 +236,10 @@ func TestAvatarsAndCookies(t *testing.T) {
 		t.Fatal(res.Status)
 	}
 	res = request(http.MethodPost, "Bearer "+is["token"].(string), "", "")
-	if res.StatusCode != http.StatusOK || len(res.Cookies()) != 1 || !res.Cookies()[0].HttpOnly {
+	if res.StatusCode != http.StatusOK || len(res.Cookies()) != 2 || !res.Cookies()[0].HttpOnly || !res.Cookies()[1].HttpOnly || res.Cookies()[1].Name != "parley" {
 		t.Fatal(res.Status, res.Cookies())
 	}
-	cookie := res.Cookies()[0].Name + "=" + res.Cookies()[0].Value
+	cookie := "parley=" + res.Cookies()[1].Value
 	c, err := client.Dial(t.Context(), s.url, client.Options{Header: http.Header{"Cookie": {cookie}}})
 	if err != nil {
 		t.Fatal(err)

@@ -37,6 +37,8 @@ type Config struct {
 	SMTPPassword string `env:"PARLEY_SMTP_PASSWORD" name:"smtp-password" default:"" help:"Password to sign in with there."`
 	SMTPFrom     string `env:"PARLEY_SMTP_FROM" name:"smtp-from" default:"" help:"Sender of the mail, as Parley <parley@example.com>. Unset: parley at the public URL's host."`
 	SMTPSecurity string `env:"PARLEY_SMTP_SECURITY" name:"smtp-security" default:"starttls" enum:"starttls,tls,none" help:"How the connection to it is encrypted: starttls, tls (from the beginning, port 465), or none."`
+	GuessLimit   Rate   `env:"PARLEY_GUESS_LIMIT" name:"guess-limit" default:"20/h" help:"Wrong passwords that can be tried at one account from browsers that have not signed in to it before, all of them together."`
+	DeviceLimit  Rate   `env:"PARLEY_DEVICE_LIMIT" name:"device-limit" default:"20/h" help:"Wrong passwords that can be tried at one account from a browser that has; others' attempts do not hold it back."`
 	CodeLimit    Rate   `env:"PARLEY_CODE_LIMIT" name:"code-limit" default:"10/h" help:"Wrong codes of an authenticator that can be tried at one account, from anywhere; recovery codes and passkeys are not held back by it."`
 	LetterLimit  Rate   `env:"PARLEY_LETTER_LIMIT" name:"letter-limit" default:"5/h" help:"Letters that can be asked for to one address or account."`
 

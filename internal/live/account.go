@@ -12,6 +12,11 @@ import (
 // device is what the client says it is, for the list of sessions.
 func (c *client) device() string { return c.socket.Session().Handshake().Header().Get("User-Agent") }
 
+// from is where the client signs in from.
+func (c *client) from() auth.From {
+	return auth.From{Agent: c.device(), Address: c.address(), Token: auth.DeviceToken(c.socket.Session().Handshake().Header())}
+}
+
 type accountCreateRequest struct {
 	Name       string `json:"name"` // of the account
 	Password   string `json:"password"`
@@ -21,7 +26,7 @@ type accountCreateRequest struct {
 
 // accountCreate makes an account and signs in. On a guest's connection the guest becomes the account and keeps what they wrote.
 func (d *Door) accountCreate(ctx context.Context, c *client, in accountCreateRequest) (joinReply, error) {
-	new := auth.SignUp{Login: in.Name, Name: in.Username, Password: in.Password, Invitation: in.Invitation, Device: c.device()}
+	new := auth.SignUp{Login: in.Name, Name: in.Username, Password: in.Password, Invitation: in.Invitation, From: c.from()}
 	if a := c.person(); a != nil {
 		if a.Role != chat.Guest {
 			return joinReply{}, errSignedIn
@@ -74,10 +79,20 @@ func (d *Door) accountLogin(ctx context.Context, c *client, in accountLoginReque
 	if c.person() != nil {
 		return joinReply{}, errSignedIn
 	}
-	if wait, ok := d.limits.accounts.take(c.address() + " " + strings.ToLower(strings.TrimSpace(in.Name))); !ok {
-		return joinReply{}, rateLimited(wait)
+	from := c.from()
+	known, err := d.o.Accounts.Knows(ctx, from.Token, in.Name)
+	if err != nil {
+		return joinReply{}, err
 	}
-	a, token, err := d.o.Accounts.SignIn(ctx, in.Name, c.proof(in.Password, in.proofRequest), c.device())
+	if !known { // whoever is at their own device is not held back by what others try, not even from the same address
+		if wait, ok := d.limits.take(signIn, c); !ok {
+			return joinReply{}, rateLimited(wait)
+		}
+		if wait, ok := d.limits.accounts.take(c.address() + " " + strings.ToLower(strings.TrimSpace(in.Name))); !ok {
+			return joinReply{}, rateLimited(wait)
+		}
+	}
+	a, token, err := d.o.Accounts.SignIn(ctx, in.Name, c.proof(in.Password, in.proofRequest), from)
 	if err != nil {
 		return joinReply{}, err
 	}

@@ -97,7 +97,7 @@ func (d *Door) passkeyLogin(ctx context.Context, c *client, in passkeyLoginReque
 	if c.person() != nil {
 		return joinReply{}, errSignedIn
 	}
-	a, token, err := d.o.Accounts.SignInByPasskey(ctx, c.challenge.Swap(nil), answerOf(in.Passkey), c.device())
+	a, token, err := d.o.Accounts.SignInByPasskey(ctx, c.challenge.Swap(nil), answerOf(in.Passkey), c.from())
 	if err != nil {
 		return joinReply{}, err
 	}

@@ -26,6 +26,8 @@ var told = []Described{
 	tells[userUpdated]("user-updated"),
 	tells[presenceNotice]("presence"),
 	tells[typingNotice]("typing-indicator"),
+	tells[sessionNew]("session-new"),
+	tells[linkClaimed]("device-link-claimed"),
 	tells[sessionEnded]("session-ended"),
 	tells[serverRestarting]("server-restarting"),
 }

@@ -23,6 +23,8 @@ export interface ServerEvents {
   'user-updated': (payload: UserUpdated) => void;
   'presence': (payload: PresenceNotice) => void;
   'typing-indicator': (payload: TypingNotice) => void;
+  'session-new': (payload: SessionNew) => void;
+  'device-link-claimed': (payload: LinkClaimed) => void;
   'session-ended': (payload: SessionEnded) => void;
   'server-restarting': (payload: ServerRestarting) => void;
 }
@@ -50,6 +52,10 @@ export interface Requests {
   'passkey-challenge': { payload: Record<string, never>; answer: PasskeyOptionsReply };
   'passkey-login': { payload: PasskeyLoginRequest; answer: JoinReply };
   'identity-unlink': { payload: IdentityRequest; answer: SecurityReply };
+  'device-link-create': { payload: Record<string, never>; answer: DeviceLinkReply };
+  'device-link-claim': { payload: TokenRequest; answer: DeviceClaimReply };
+  'device-link-approve': { payload: DeviceApproveRequest; answer: Done };
+  'device-link-finish': { payload: DeviceFinishRequest; answer: JoinReply };
   'account-logout': { payload: Record<string, never>; answer: Done };
   'session-list': { payload: Record<string, never>; answer: SessionListReply };
   'session-revoke': { payload: SessionRevokeRequest; answer: Done };
@@ -204,6 +210,19 @@ export interface TypingNotice {
   typing: boolean;
 }
 
+export interface SessionNew {
+  sessionId: string;
+  device: string;
+  address: string;
+  createdAt: string;
+}
+
+export interface LinkClaimed {
+  linkId: string;
+  device: string;
+  address: string;
+}
+
 export interface SessionEnded {
   reason: string;
 }
@@ -333,6 +352,29 @@ export interface PasskeyLoginRequest {
 
 export interface IdentityRequest {
   issuer?: string;
+}
+
+export interface DeviceLinkReply {
+  success: true;
+  linkId: string;
+  token: string;
+  url: string;
+  expiresAt: string;
+}
+
+export interface DeviceClaimReply {
+  success: true;
+  claim: string;
+  code: string;
+}
+
+export interface DeviceApproveRequest {
+  linkId?: string;
+  code?: string;
+}
+
+export interface DeviceFinishRequest {
+  claim?: string;
 }
 
 export interface SessionListReply {
