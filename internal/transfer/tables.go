@@ -16,6 +16,7 @@ var tables = map[string]exported{
 	"emails":         {person: "user_id = $1"},
 	"identities":     {person: "user_id = $1"},
 	"sessions":       {hidden: []string{"token_hash"}, person: "user_id = $1"},
+	"devices":        {hidden: []string{"token_hash"}, person: "user_id = $1"},
 	"passkeys":       {hidden: []string{"credential"}, person: "user_id = $1"},
 	"invitations":    {hidden: []string{"token_hash"}, person: "created_by = $1"},
 	"rooms":          {person: "id IN (SELECT room_id FROM memberships WHERE user_id = $1)"},
@@ -38,6 +39,7 @@ var tables = map[string]exported{
 	"jobs":           {never: true},
 	"throttles":      {never: true},
 	"totps":          {never: true},
+	"device_links":   {never: true},
 	"account_tokens": {never: true},
 	"recovery_codes": {never: true},
 }
