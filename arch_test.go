@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"internal/load":      {"socketio/client"},
 	"internal/doctor":    {"socketio/client"},
 	"web":                {},
-	"internal/cli":       {"engineio", "socketio", "internal/", "web"},
+	"internal/cli":       {"engineio", "socketio", "socketio/redis", "internal/", "web"},
 	"e2e":                {"socketio", "engineio", "socketio/"},
 	"e2e/":               {"socketio", "engineio", "socketio/"},
 	"e2e/torture":        {"socketio/client", "internal/db/dbtest", "internal/peers/redistest"},

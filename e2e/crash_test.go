@@ -27,6 +27,7 @@ type server struct {
 	bin  string
 	data string
 	port string
+	env  []string // besides
 	cmd  *exec.Cmd
 }
 
@@ -54,6 +55,7 @@ func (s *server) start() time.Duration {
 	begun := time.Now()
 	s.cmd = exec.Command(s.bin, "serve")
 	s.cmd.Env = append(os.Environ(), "PORT="+s.port, "PARLEY_DATA="+s.data, "PARLEY_RATE_LIMIT=off", "PARLEY_LOG_LEVEL=error")
+	s.cmd.Env = append(s.cmd.Env, s.env...)
 	s.cmd.Stdout, s.cmd.Stderr = io.Discard, os.Stderr
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)

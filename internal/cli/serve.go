@@ -26,6 +26,7 @@ import (
 	"parley/internal/live"
 	"parley/internal/peers"
 	"parley/internal/telemetry"
+	"parley/socketio/redis"
 	"parley/web"
 )
 
@@ -61,6 +62,7 @@ type program struct {
 	db       *db.DB
 	chat     *chat.Chat
 	peers    *peers.Peers // nil for one node
+	nodes    *redis.Nodes // where the others are; nil for one node
 	door     *live.Door
 	accounts *auth.Accounts
 	oidc     *auth.OIDC // nil for none
@@ -137,6 +139,12 @@ func (p *program) connectPeers() (err error) {
 	if p.peers, err = peers.Connect(p.config.RedisURL, p.node); err != nil {
 		return err
 	}
+	p.nodes, err = redis.NewNodes(redis.NodesOptions{Name: p.node[:10], Options: redis.Options{
+		Client: p.peers.Client(), Prefix: "parley", OnError: func(err error) { p.log.Debug("nodes", "error", err) },
+	}})
+	if err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -161,12 +169,13 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 		Admission: live.Admission{AllowedOrigins: c.AllowedOrigins, PerIP: c.ConnsPerIP},
 		Metrics: live.Metrics{
 			Event: p.metrics.Event, Refused: p.metrics.Refused, Closed: p.metrics.Closed, Opened: p.metrics.Opened,
-			FellBehind: p.metrics.FellBehind, RateLimited: p.metrics.RateLimited, Message: p.metrics.Message,
+			FellBehind: p.metrics.FellBehind, Forwarded: p.metrics.Forwarded, RateLimited: p.metrics.RateLimited, Message: p.metrics.Message,
 			Broadcast: p.metrics.Broadcast, Written: p.metrics.Written, Filled: p.metrics.Filled,
 		},
 	}
 	if p.peers != nil {
 		o.Nodes, o.Node = p.peers, p.node
+		o.Engine.Nodes = p.nodes
 	}
 	if len(c.AllowedOrigins) > 0 {
 		o.Engine.CORS = &engineio.CORS{AllowOrigin: o.Admission.Listed, Credentials: true}
@@ -220,6 +229,7 @@ func (p *program) run(ctx context.Context, stop func(), listening func(net.Addr)
 	if err := p.startJobs(ln.Addr()); err != nil {
 		return errors.Join(err, ln.Close(), p.release(context.Background()))
 	}
+	p.join(ctx, ln.Addr())
 	served := make(chan error, 1)
 	go func() { served <- p.http.Serve(ln) }()
 	p.log.Info("parley is serving", "url", displayURL(ln.Addr()), "version", Version, "database", string(p.db.Dialect),
@@ -271,8 +281,36 @@ func (p *program) drain(ctx context.Context) error {
 	return p.db.Close()
 }
 
-// closePeers comes after the chat: what it commits last is told.
+// join tells the other nodes where this one is.
+func (p *program) join(ctx context.Context, listens net.Addr) {
+	if p.nodes == nil {
+		return
+	}
+	addr := p.config.NodeAddress
+	host, port, err := net.SplitHostPort(listens.String())
+	if ip := net.ParseIP(host); err == nil && (ip == nil || ip.IsUnspecified()) {
+		host, err = p.peers.LocalIP()
+	}
+	if addr == "" {
+		addr = net.JoinHostPort(host, port)
+	} else {
+		err = nil
+	}
+	if err == nil {
+		err = p.nodes.Join(ctx, addr)
+	}
+	if err != nil {
+		p.log.Warn("the other nodes do not know of this one yet", "address", addr, "error", err)
+		return
+	}
+	p.log.Info("one of several nodes", "node", p.nodes.Self(), "address", addr)
+}
+
+// closePeers comes after the chat: what it commits last is told. It also comes after HTTP, which has polls of other nodes' sessions.
 func (p *program) closePeers() {
+	if p.nodes != nil {
+		_ = p.nodes.Leave(context.Background()) // they will notice
+	}
 	if p.peers != nil {
 		p.peers.Close()
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -26,6 +27,7 @@ type Config struct {
 	DatabaseURL    string   `env:"DATABASE_URL" name:"database-url" default:"" help:"Database: postgres://user:password@host/name, or sqlite:FILE. Unset: an SQLite file in PARLEY_DATA."`
 	DatabaseConns  int      `env:"PARLEY_DATABASE_CONNECTIONS" name:"database-connections" default:"16" help:"Connections to Postgres at most."`
 	RedisURL       string   `env:"REDIS_URL" name:"redis-url" default:"" help:"Redis, as redis://host:6379, by which several nodes on one Postgres are one server. Unset: one node."`
+	NodeAddress    string   `env:"PARLEY_NODE_ADDRESS" name:"node-address" default:"" help:"Where the other nodes reach this one's port, as 10.0.0.7:3000. Unset: the address by which it reaches Redis, or PARLEY_HOST, and its port."`
 	Data           string   `env:"PARLEY_DATA" default:"./data" help:"Folder of the embedded database."`
 
 	PublicURL string `env:"PARLEY_PUBLIC_URL" name:"public-url" default:"" help:"Where people find the server, as https://chat.example.com: for links in letters, passkeys and sign-in elsewhere. Unset: http://localhost with the port."`
@@ -219,6 +221,9 @@ func (c *Config) Check() error {
 		if !check.ok {
 			return errors.New(check.what)
 		}
+	}
+	if _, port, err := net.SplitHostPort(c.NodeAddress); c.NodeAddress != "" && (err != nil || port == "") {
+		return fmt.Errorf("PARLEY_NODE_ADDRESS: %q is no address: write it like 10.0.0.7:3000", c.NodeAddress)
 	}
 	if err := c.readOrigins(); err != nil {
 		return err

@@ -50,6 +50,7 @@ type Metrics struct {
 	Message     func() // a message was committed
 	Opened      func()
 	FellBehind  func()
+	Forwarded   func(failed bool) // a request went on to another node
 	RateLimited func(event string)
 	Broadcast   func(receivers int, volatile bool)
 	Written     func(frames, bytes int) // to a connection, at once

@@ -43,6 +43,14 @@ func (d *Door) engineTrace() *engineio.Trace {
 				m.FellBehind()
 			}
 		},
+		Forwarded: func(_ *http.Request, node string, err error) {
+			if m.Forwarded != nil {
+				m.Forwarded(err != nil)
+			}
+			if err != nil {
+				d.o.Log.Debug("not forwarded", "node", node, "error", err)
+			}
+		},
 		Panicked: func(s *engineio.Session, value any, stack []byte) {
 			d.o.Log.Error("handler panicked", "session", s.ID(), "panic", fmt.Sprint(value), "stack", string(stack))
 		},

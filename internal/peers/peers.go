@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ type Peers struct {
 	node                string
 	channel             string
 	client              rueidis.Client
+	redis               string // its address
 	queue               chan string
 	subscribed, answers atomic.Bool
 	dropped             atomic.Int64
@@ -44,6 +46,9 @@ func Connect(url, node string) (*Peers, error) {
 	o.DisableCache, o.ForceSingleClient = true, true
 	o.Dialer.Timeout, o.ConnWriteTimeout = sendTimeout, sendTimeout
 	p := &Peers{node: node, channel: fmt.Sprintf("parley:nodes:%d", o.SelectDB), queue: make(chan string, maxQueued)}
+	if len(o.InitAddress) > 0 {
+		p.redis = o.InitAddress[0]
+	}
 	if p.client, err = connect(o); err != nil {
 		return nil, err
 	}
@@ -144,6 +149,20 @@ func (p *Peers) do(ctx context.Context, commands ...rueidis.Completed) {
 	}
 	p.dropped.Add(failed)
 	p.answers.Store(failed == 0)
+}
+
+// Client is the connection, for others who need Redis. It is closed with p.
+func (p *Peers) Client() rueidis.Client { return p.client }
+
+// LocalIP is this machine's address on the way to Redis, by which the other nodes most likely reach it too.
+func (p *Peers) LocalIP() (string, error) {
+	c, err := (&net.Dialer{}).DialContext(context.Background(), "udp", p.redis) // nothing is sent
+	if err != nil {
+		return "", fmt.Errorf("peers: %w", err)
+	}
+	defer func() { _ = c.Close() }() // nothing was written
+	host, _, err := net.SplitHostPort(c.LocalAddr().String())
+	return host, err
 }
 
 // Healthy reports whether what the others tell arrives now.

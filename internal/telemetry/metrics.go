@@ -31,6 +31,7 @@ type Metrics struct {
 	writes     prometheus.Counter
 	bytes      prometheus.Counter
 	filled     prometheus.Counter
+	forwarded  *prometheus.CounterVec
 }
 
 // latencies are the buckets of what takes from 0.1 ms to 2.4 s.
@@ -60,10 +61,12 @@ func NewMetrics() *Metrics {
 		writes: counter("parley_writes_total", "Writes to WebSockets, each with all that was queued."),
 		bytes:  counter("parley_bytes_written_total", "Bytes written to WebSockets."),
 		filled: counter("parley_log_filled_total", "Entries that were read from the log, because no node had told of them."),
+		forwarded: counters("parley_requests_forwarded_total",
+			"Requests sent on to the node of their session, by outcome: answered, or failed.", "outcome"),
 	}
 	m.durable, m.ephemeral = m.delivered.WithLabelValues("durable"), m.delivered.WithLabelValues("ephemeral")
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.opened, m.closed, m.refused, m.events, m.limited, m.behind, m.batch, m.commitTime, m.jobs, m.messages, m.delivered, m.frames, m.writes, m.bytes, m.filled)
+		m.opened, m.closed, m.refused, m.events, m.limited, m.behind, m.batch, m.commitTime, m.jobs, m.messages, m.delivered, m.frames, m.writes, m.bytes, m.filled, m.forwarded)
 	return m
 }
 
@@ -126,6 +129,15 @@ func (m *Metrics) RateLimited(event string) { m.limited.WithLabelValues(event).I
 
 // Message counts a committed message.
 func (m *Metrics) Message() { m.messages.Inc() }
+
+// Forwarded counts a request for another node's session.
+func (m *Metrics) Forwarded(failed bool) {
+	outcome := "answered"
+	if failed {
+		outcome = "failed"
+	}
+	m.forwarded.WithLabelValues(outcome).Inc()
+}
 
 // Committed observes a batch.
 func (m *Metrics) Committed(operations int, took time.Duration) {
