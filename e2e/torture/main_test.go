@@ -62,7 +62,8 @@ func TestSeededFaultsAreFound(t *testing.T) {
 	for _, fault := range faults {
 		t.Run(fault, func(t *testing.T) {
 			r, err := run(t.Context(), config{
-				bin: bin, database: "sqlite", fault: fault, duration: 2 * time.Second, people: 12, rooms: 4, pause: 8 * time.Millisecond,
+				bin: bin, database: "sqlite", fault: fault, duration: 2 * time.Second, atLeast: 200, leaving: 5,
+				people: 12, rooms: 4, pause: 8 * time.Millisecond,
 			})
 			if err == nil && len(r.Problems) == 0 {
 				t.Fatalf("not found: %s", r)

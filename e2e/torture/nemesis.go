@@ -189,7 +189,7 @@ func (t *trial) endPhase(ctx context.Context, p *phase, end func()) {
 	defer end()
 	for ctx.Err() == nil {
 		took := time.Since(p.from)
-		enough := t.h.acknowledged(p.from) >= t.atLeast && (p.strikes.Load() > 0 || kills[p.name].strike == nil)
+		enough := t.h.acknowledged(p.from) >= t.atLeast && t.h.departed() >= t.leaving && (p.strikes.Load() > 0 || kills[p.name].strike == nil)
 		if took > t.duration && enough || took > maxLonger*t.duration {
 			return
 		}

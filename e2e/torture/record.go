@@ -46,6 +46,7 @@ type history struct {
 	conns      int
 	resets     int
 	reconnects int
+	departures int         // acknowledged
 	visible    []time.Time // errors that a person would have seen
 	resumes    []resume
 }
@@ -73,6 +74,13 @@ func (h *history) acknowledged(since time.Time) (n int) {
 		}
 	}
 	return n
+}
+
+// departed is how many times somebody has left a room or was put out of it.
+func (h *history) departed() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.departures
 }
 
 // settle records what became of a message.

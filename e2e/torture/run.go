@@ -29,6 +29,7 @@ type config struct {
 	links    links
 	duration time.Duration // of each
 	atLeast  int           // acknowledgements in each, for which it goes on longer
+	leaving  int           // people who have left a room, the same
 	people   int
 	rooms    int
 	pause    time.Duration // between two things that a person does
@@ -149,13 +150,19 @@ func (t *trial) comeAndGo(ctx, heal context.Context) {
 	for ctx.Err() == nil && len(others) > 0 {
 		time.Sleep(time.Duration(10+r.IntN(40)) * time.Millisecond)
 		room, who := t.rooms[r.IntN(len(t.rooms))], others[r.IntN(len(others))]
+		left := false
 		switch r.IntN(5) {
 		case 0, 1, 2:
 			host.once(heal, "member-add", map[string]any{"roomId": room, "userIds": []string{who.id}})
 		case 3:
-			host.once(heal, "member-kick", map[string]any{"roomId": room, "userId": who.id})
+			left = host.once(heal, "member-kick", map[string]any{"roomId": room, "userId": who.id})
 		case 4:
-			who.once(heal, "room-leave", map[string]any{"roomId": room})
+			left = who.once(heal, "room-leave", map[string]any{"roomId": room})
+		}
+		if left {
+			t.h.mu.Lock()
+			t.h.departures++
+			t.h.mu.Unlock()
 		}
 	}
 }

@@ -148,11 +148,11 @@ func (p *person) repeat(ctx context.Context, s *sent) {
 	}
 }
 
-// once sends what may fail.
-func (p *person) once(ctx context.Context, event string, payload any) {
+// once sends what may fail, and tells whether it was done.
+func (p *person) once(ctx context.Context, event string, payload any) bool {
 	a, err := p.ask(ctx, event, payload)
 	if err != nil || a.Success {
-		return
+		return err == nil
 	}
 	switch a.Code {
 	case "not-found", "forbidden", "unavailable", "retry":
@@ -160,4 +160,5 @@ func (p *person) once(ctx context.Context, event string, payload any) {
 	default:
 		p.h.problem(event + " is answered " + string(a.raw))
 	}
+	return false
 }
