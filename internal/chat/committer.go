@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"hash/maphash"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -26,7 +27,7 @@ type operation struct {
 	message Message            // what came of the draft
 	done    chan error         // buffered: a committer never waits for a caller that has left
 	span    trace.SpanContext  // of the request, when it is traced
-	queued  time.Time          // when it is traced
+	queued  time.Time
 }
 
 // committer writes what happens in its rooms. It is the only one on this node that does, so what it publishes after a commit is in
@@ -35,6 +36,17 @@ type committer struct {
 	chat  *Chat
 	queue chan *operation
 	done  chan struct{}
+	first atomic.Pointer[time.Time] // since when the first of what is being committed has waited; nil while there is nothing
+}
+
+// Waiting is how long the operation has waited that waits the longest of those being committed now, 0 for none.
+func (c *Chat) Waiting() (longest time.Duration) {
+	for _, m := range c.committers {
+		if since := m.first.Load(); since != nil {
+			longest = max(longest, time.Since(*since))
+		}
+	}
+	return longest
 }
 
 var roomHash = maphash.MakeSeed()
@@ -47,8 +59,9 @@ func (c *Chat) do(ctx context.Context, op *operation) error {
 	default:
 	}
 	if c.tracer != nil {
-		op.span, op.queued = trace.SpanContextFromContext(ctx), time.Now()
+		op.span = trace.SpanContextFromContext(ctx)
 	}
+	op.queued = time.Now()
 	which := c.committers[maphash.String(roomHash, op.room)%uint64(len(c.committers))]
 	select {
 	case which.queue <- op:
@@ -105,6 +118,8 @@ func (m *committer) gather(first *operation) []*operation {
 func (m *committer) commit(ops []*operation) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
+	m.first.Store(&ops[0].queued)
+	defer m.first.Store(nil)
 	start := time.Now()
 	b, err := m.chat.runBatch(ctx, ops)
 	if err == nil && ops[0].draft != nil && fault("failed-but-saved") {

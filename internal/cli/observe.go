@@ -18,6 +18,19 @@ func (p *program) observe() {
 	m.Gauge("parley_people_online", "People here now.", func() float64 { return float64(p.door.Online()) })
 	m.Gauge("parley_outbound_bytes", "Bytes that wait for slow clients.", func() float64 { return float64(p.door.Outbound()) })
 	m.Gauge("parley_draining", "Whether this node is letting its clients go.", func() float64 { return truth(p.door.Draining()) })
+	m.Gauge("parley_pressure", "How much there is to do: from 1 on, new messages are refused.", p.door.Pressure)
+	m.Gauge("parley_overload_degree", "What is given up: 1 ephemera, 2 searches too, 3 new connections too, 4 new messages too.", func() float64 {
+		return float64(p.door.Degree())
+	})
+	m.Counter("parley_overload_dropped_total", "Ephemera that were not told because of overload.", func() float64 {
+		dropped, _ := p.door.Shed()
+		return float64(dropped)
+	})
+	m.Counter("parley_overload_refused_total", "Requests and connections that were refused because of overload.", func() float64 {
+		_, refused := p.door.Shed()
+		return float64(refused)
+	})
+	m.Gauge("parley_memory_limit_bytes", "Memory that the server may use.", func() float64 { return float64(p.memory) })
 	m.Gauge("parley_commit_queue", "Operations that wait to be committed.", func() float64 { return float64(p.chat.Queued()) })
 	m.Gauge("parley_search_rooms_behind", "Rooms with news that the search does not know.", func() float64 {
 		rooms, _ := p.chat.SearchLag()

@@ -71,12 +71,14 @@ type program struct {
 	traces   *telemetry.Traces // nil for none
 	http     *http.Server
 	stopping atomic.Bool // it is about to drain
+	memory   int64       // bytes that it may use
 }
 
 // build is the composition root: the only place that knows all the parts.
 func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, error) {
 	p := &program{config: c, node: engineio.NewID(), log: telemetry.NewLog(stderr, c.LogLevel, c.LogFormat), metrics: telemetry.NewMetrics()}
 	var err error
+	p.memory = limitMemory(int64(c.MemoryLimit))
 	p.db, err = db.Open(ctx, db.Options{URL: c.DatabaseURL, Dir: c.Data, MaxConns: c.DatabaseConns, Lost: p.diskLost})
 	if err != nil {
 		return nil, err
@@ -162,10 +164,11 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 		ConnectionsPerPerson: c.ConnsPerPerson, LeaveGrace: c.LeaveGrace, JoinTimeout: c.JoinTimeout, ClientIP: api.ClientIP(c.Proxies()),
 		Engine: engineio.Options{
 			PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout, MaxPayload: int64(c.MaxPayload),
-			MaxQueueBytes: int(c.QueueBytes), MaxQueueMessages: c.QueueMessages, MaxOutboundBytes: int64(c.OutboundBytes),
+			MaxQueueBytes: int(c.QueueBytes), MaxQueueMessages: c.QueueMessages, MaxOutboundBytes: outboundShare(int64(c.OutboundBytes), p.memory),
 			WriteTimeout: c.WriteTimeout,
 		},
 		Tracer:    p.tracer(),
+		Overload:  live.Overload{Wait: c.OverloadWait, Lag: c.OverloadLag, Memory: p.memory},
 		Admission: live.Admission{AllowedOrigins: c.AllowedOrigins, PerIP: c.ConnsPerIP},
 		Metrics: live.Metrics{
 			Event: p.metrics.Event, Refused: p.metrics.Refused, Closed: p.metrics.Closed, Opened: p.metrics.Opened,

@@ -75,6 +75,9 @@ func (d *Door) allow(r *http.Request) *engineio.Refusal {
 			Message: "Origin " + origin + " is not allowed: add it to ALLOWED_ORIGINS",
 		}
 	}
+	if why := d.load.turnsAway(); why != nil {
+		return why
+	}
 	ip := d.o.ClientIP(r)
 	if why := d.guard.admit(ip); why != nil {
 		return why

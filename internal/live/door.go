@@ -32,6 +32,7 @@ type Options struct {
 	ClientFiles fs.FS            // of the browser's client library
 	Admission   Admission
 	Rates       Rates
+	Overload    Overload
 	// ConnectionsPerPerson bounds the connections of one person; 0 means no bound.
 	ConnectionsPerPerson int
 	LeaveGrace           time.Duration // how long a person may be without a connection before they have left
@@ -64,6 +65,7 @@ type Door struct {
 	guard    *guard
 	people   *people
 	limits   *limits
+	load     *load
 	typing   typists
 	sequence *sequencer
 	watcher  *watcher // nil before Watch
@@ -91,6 +93,7 @@ func New(o Options) *Door {
 	})
 	d.sequence = newSequencer(d.deliverEntry)
 	d.limits = newLimits(o.Rates)
+	d.load = newLoad(o.Overload)
 	engine := o.Engine
 	engine.AllowRequest = d.allow
 	engine.Trace = d.engineTrace()

@@ -196,6 +196,9 @@ func (d *Door) admitted(ctx context.Context, e event, c *client, in *socketio.Ev
 			return nil, &chat.Error{Kind: chat.Forbidden, Message: "Not allowed for " + string(a.Role) + "s"}
 		}
 	}
+	if err := d.load.refuses(e.cost); err != nil { // it costs nobody their rate
+		return nil, err
+	}
 	if wait, ok := d.limits.take(e.cost, c); !ok {
 		return nil, rateLimited(wait)
 	}

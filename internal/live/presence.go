@@ -66,5 +66,8 @@ type presenceNotice struct {
 // tellPresence tells those who are connected here what somebody appears as now: each node tells its own. It may get lost: lists have
 // it too.
 func (d *Door) tellPresence(userID string) {
+	if d.load.drops() {
+		return
+	}
 	d.emitVolatile(roomOf(chat.Lobby), "", "presence", encode(presenceNotice{userID, d.people.presenceOf(userID, d.people.wishOf(userID))}))
 }

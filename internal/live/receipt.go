@@ -71,7 +71,7 @@ const maxTold = 100
 // deliverReceipt tells the person's other devices, and in small rooms the others. It may get lost: the next one says the same.
 func (d *Door) deliverReceipt(r *chat.Receipt) {
 	d.tellOwn(r)
-	if r.Members == 0 || r.Members > maxTold {
+	if r.Members == 0 || r.Members > maxTold || d.load.drops() {
 		return
 	}
 	told := wireReceipt{r.RoomID, r.UserID, r.ReadSeq, r.DeliveredSeq}

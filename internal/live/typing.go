@@ -85,6 +85,9 @@ type typingNotice struct {
 }
 
 func (d *Door) tellTyping(room string, a chat.Actor, typing bool) {
+	if d.load.drops() {
+		return
+	}
 	d.tell(roomOf(room), userRoom(a.UserID), "typing-indicator", encode(typingNotice{room, a.UserID, a.Name, typing}))
 }
 

@@ -37,6 +37,7 @@ func (d *Door) Watch(ctx context.Context) error {
 	w.running.Go(func() { d.followHeads(w.stop) })
 	w.running.Go(func() { d.keepLease(w.stop) })
 	w.running.Go(func() { d.tellSpent(w.stop) })
+	w.running.Go(func() { d.watchLoad(w.stop) })
 	d.connectNodes()
 	return nil
 }
