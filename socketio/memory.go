@@ -216,6 +216,20 @@ func (a *MemoryAdapter) RoomSizes() map[string]int {
 	return out
 }
 
+// Size is the number of this node's sockets in a room.
+func (a *MemoryAdapter) Size(name string) int {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	n := 0
+	if a.sockets[name] != nil {
+		n++
+	}
+	if r := a.rooms[name]; r != nil {
+		n += len(r.members.list)
+	}
+	return n
+}
+
 // each calls visit for every matching socket, once. Called with the lock held for reading.
 func (a *MemoryAdapter) each(t Target, visit func(*Socket)) {
 	except := a.exceptions(t.Except)

@@ -161,7 +161,7 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 	c := p.config
 	o := live.Options{
 		Sessions: sessions, Guests: c.Guests, Log: p.log, ClientFiles: web.SocketIOClient(),
-		ConnectionsPerPerson: c.ConnsPerPerson, LeaveGrace: c.LeaveGrace, JoinTimeout: c.JoinTimeout, ClientIP: api.ClientIP(c.Proxies()),
+		ConnectionsPerPerson: c.ConnsPerPerson, Crowd: c.Crowd, LeaveGrace: c.LeaveGrace, JoinTimeout: c.JoinTimeout, ClientIP: api.ClientIP(c.Proxies()),
 		Engine: engineio.Options{
 			PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout, MaxPayload: int64(c.MaxPayload),
 			MaxQueueBytes: int(c.QueueBytes), MaxQueueMessages: c.QueueMessages, MaxOutboundBytes: outboundShare(int64(c.OutboundBytes), p.memory),

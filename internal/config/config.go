@@ -101,6 +101,7 @@ type Config struct {
 	MemoryLimit     Size          `env:"PARLEY_MEMORY_LIMIT" default:"0" help:"Memory to use, as 2GiB. 0: nine tenths of what a container may use, or three quarters of the machine's; GOMEMLIMIT counts before that."`
 	OverloadWait    time.Duration `env:"PARLEY_OVERLOAD_WAIT" default:"2s" help:"How long a message may wait to be saved before new ones are refused; searches and new connections are refused earlier. 0 is no limit."`
 	OverloadLag     time.Duration `env:"PARLEY_OVERLOAD_LAG" default:"500ms" help:"How long work may wait for a processor before new messages are refused, in the same order. 0 is no limit."`
+	Crowd           int           `env:"PARLEY_CROWD" default:"500" help:"People here up to whom everybody hears of each who comes, goes or is away; in a larger crowd they hear how many there are, and of those with whom they share a small room. 0 is no limit."`
 	LeaveGrace      time.Duration `env:"PARLEY_LEAVE_GRACE" default:"5s" help:"How long somebody may be without a connection before they have left."`
 	DrainDelay      time.Duration `env:"PARLEY_DRAIN_DELAY" default:"2s" help:"How long a stopping node goes on serving, no longer ready, so that balancers notice; one node alone does not wait. At most 1m."`
 	DrainTimeout    time.Duration `env:"PARLEY_DRAIN_TIMEOUT" default:"25s" help:"How long a stopping server takes leave of its clients, at most 30s."`
@@ -219,6 +220,7 @@ func (c *Config) Check() error {
 		{c.TraceShare >= 0 && c.TraceShare <= 1, "OTEL_TRACES_SAMPLER_ARG must be between 0 and 1"},
 		{c.OverloadWait >= 0 && c.OverloadLag >= 0, "PARLEY_OVERLOAD_WAIT and PARLEY_OVERLOAD_LAG must not be negative"},
 		{c.MemoryLimit == 0 || c.MemoryLimit >= 64<<20, "PARLEY_MEMORY_LIMIT must be at least 64MiB"},
+		{c.Crowd >= 0, "PARLEY_CROWD must not be negative"},
 		{c.LeaveGrace >= 0, "PARLEY_LEAVE_GRACE must not be negative"},
 		{c.DrainDelay >= 0 && c.DrainDelay <= time.Minute, "PARLEY_DRAIN_DELAY must be at most 1m"},
 		{c.DrainTimeout > 0 && c.DrainTimeout <= 30*time.Second, "PARLEY_DRAIN_TIMEOUT must be at most 30s"},

@@ -35,6 +35,7 @@ type Options struct {
 	Overload    Overload
 	// ConnectionsPerPerson bounds the connections of one person; 0 means no bound.
 	ConnectionsPerPerson int
+	Crowd                int           // people up to whom everybody hears of everybody; 0 means no bound
 	LeaveGrace           time.Duration // how long a person may be without a connection before they have left
 	JoinTimeout          time.Duration // how long a connection may exist without joining the namespace
 	// ClientIP tells whose limits a request counts against; default the peer's address.
@@ -77,7 +78,7 @@ type Door struct {
 
 // New makes the door. Chat may be set later, before the first request, with SetChat: the two need each other.
 func New(o Options) *Door {
-	d := &Door{o: o, typing: typists{at: map[[2]string]*typist{}}}
+	d := &Door{o: o, typing: typists{at: map[[2]string]*typist{}, shown: map[string]int{}}}
 	d.life, d.end = context.WithCancel(context.Background())
 	if o.ClientIP == nil {
 		d.o.ClientIP = peerIP
@@ -85,9 +86,9 @@ func New(o Options) *Door {
 	d.guard = newGuard(o.Admission, d.o.ClientIP)
 	d.people = newPeople(o.LeaveGrace, o.Node, peopleHooks{
 		arrived: d.announceArrived, left: d.announceLeft, changed: d.tellPresence,
-		told: func(userID string) {
+		told: func(userID string, near []string) {
 			if o.Nodes != nil {
-				d.tellNodes(nodeMessage{Here: d.people.one(userID)})
+				d.tellNodes(nodeMessage{Here: d.people.one(userID, near)})
 			}
 		},
 	})

@@ -20,6 +20,8 @@ type nodePeople struct {
 	All  bool         `json:"all,omitempty"`
 	Here []nodePerson `json:"here,omitempty"`
 	Gone []string     `json:"gone,omitempty"`
+	// Near are the small rooms of the one person who is told of: see tellOf.
+	Near []string `json:"near,omitempty"`
 	// Leaving tells that the node stops: its people are about to come back elsewhere.
 	Leaving bool `json:"leaving,omitempty"`
 }
@@ -30,11 +32,12 @@ type nodePerson struct {
 	Wish     string `json:"wish,omitempty"` // what they want to appear as, unless auto
 	Away     bool   `json:"away,omitempty"` // they look on none of the node's devices
 	Conns    int    `json:"conns,omitempty"`
+	Version  int64  `json:"version,omitempty"` // of the directory, when its people were told of them
 }
 
 // appearsAs reports whether two mean the same to those who see the person.
 func (n nodePerson) appearsAs(other nodePerson) bool {
-	n.Conns = other.Conns
+	n.Conns, n.Version = other.Conns, other.Version
 	return n == other
 }
 
@@ -70,6 +73,9 @@ func (p *people) hearNode(n nodePeople) {
 		} else if !e.people[h.UserID].appearsAs(h) {
 			changed = append(changed, chat.Actor{UserID: h.UserID})
 		}
+		if _, known := e.people[h.UserID]; !known {
+			p.where[h.UserID]++
+		}
 		e.people[h.UserID] = h
 	}
 	for id, h := range e.people {
@@ -83,41 +89,33 @@ func (p *people) hearNode(n nodePeople) {
 		}
 	}
 	p.mu.Unlock()
-	p.tell(came, changed, went)
+	p.tell(came, changed, went, n.Near)
 }
 
 // withoutNode takes somebody off a node's list, and returns them if that was the last place where they were.
 func (p *people) withoutNode(e *elsewhere, h nodePerson) []chat.Actor {
 	delete(e.people, h.UserID)
+	p.gone(h.UserID)
 	if p.anywhere(h.UserID) {
 		return nil
 	}
 	return []chat.Actor{{UserID: h.UserID, Name: h.Username}}
 }
 
-func (p *people) tell(came, changed, went []chat.Actor) {
+func (p *people) tell(came, changed, went []chat.Actor, near []string) {
 	for _, a := range came {
-		p.arrived(a)
+		p.arrived(a, near)
 	}
 	for _, a := range changed {
-		p.changed(a.UserID)
+		p.changed(a.UserID, near)
 	}
 	for _, a := range went {
-		p.left(a)
+		p.left(a, near)
 	}
 }
 
 // anywhere reports whether somebody is connected to any node. The caller holds the lock.
-func (p *people) anywhere(userID string) bool { return p.byID[userID] != nil || p.onOthers(userID) }
-
-func (p *people) onOthers(userID string) bool {
-	for _, e := range p.nodes {
-		if _, ok := e.people[userID]; ok {
-			return true
-		}
-	}
-	return false
-}
+func (p *people) anywhere(userID string) bool { return p.where[userID] > 0 }
 
 // expire forgets nodes that have fallen silent.
 func (p *people) expire() {
@@ -133,7 +131,7 @@ func (p *people) expire() {
 		delete(p.nodes, node)
 	}
 	p.mu.Unlock()
-	p.tell(nil, nil, went)
+	p.tell(nil, nil, went, nil)
 }
 
 // ofThisNode is who is connected here.
@@ -158,10 +156,10 @@ func (p *people) hasNodes() bool {
 }
 
 // one is what this node tells of one person.
-func (p *people) one(userID string) *nodePeople {
+func (p *people) one(userID string, near []string) *nodePeople {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := &nodePeople{Node: p.node}
+	out := &nodePeople{Node: p.node, Near: near}
 	if here := p.byID[userID]; here != nil {
 		out.Here = []nodePerson{here.forNodes()}
 	} else {
@@ -171,7 +169,7 @@ func (p *people) one(userID string) *nodePeople {
 }
 
 func (h *presence) forNodes() nodePerson {
-	out := nodePerson{UserID: h.actor.UserID, Username: h.actor.Name, Away: !h.looking(), Conns: len(h.clients)}
+	out := nodePerson{UserID: h.actor.UserID, Username: h.actor.Name, Away: !h.looking(), Conns: len(h.clients), Version: h.version}
 	if h.wish != "auto" {
 		out.Wish = h.wish
 	}

@@ -25,18 +25,19 @@ type personHere struct {
 // joinReply answers whoever has become somebody.
 type joinReply struct {
 	ok
-	UserID    string       `json:"userId"`
-	Token     string       `json:"token,omitempty"` // the same person's again after a reconnect, as the connection's auth
-	SessionID string       `json:"sessionId"`
-	Username  string       `json:"username"`
-	Login     string       `json:"login,omitempty"`
-	Role      chat.Role    `json:"role"`
-	RoomID    string       `json:"roomId"` // the lobby's
-	Epoch     string       `json:"epoch"`
-	LastSeq   int64        `json:"lastSeq"`
-	Online    []personHere `json:"online"`
-	Rooms     []wireMyRoom `json:"rooms"`
-	Directory int64        `json:"directory"` // version of what is known about people, for people-sync
+	UserID      string       `json:"userId"`
+	Token       string       `json:"token,omitempty"` // the same person's again after a reconnect, as the connection's auth
+	SessionID   string       `json:"sessionId"`
+	Username    string       `json:"username"`
+	Login       string       `json:"login,omitempty"`
+	Role        chat.Role    `json:"role"`
+	RoomID      string       `json:"roomId"` // the lobby's
+	Epoch       string       `json:"epoch"`
+	LastSeq     int64        `json:"lastSeq"`
+	Online      []personHere `json:"online"`      // at most 500, in a crowd 100
+	OnlineCount int          `json:"onlineCount"` // how many people are here
+	Rooms       []wireMyRoom `json:"rooms"`
+	Directory   int64        `json:"directory"` // version of what is known about people, for people-sync
 }
 
 // userJoin makes the connection a person's: the one its token belongs to, or a new guest. On a connection that has joined
@@ -71,11 +72,15 @@ func (d *Door) welcome(ctx context.Context, c *client, a chat.Actor, token strin
 		return joinReply{}, d.stranger(c, first, err)
 	}
 	if first {
-		d.arrive(c, a, u)
+		d.arrive(c, a, u, nearRooms(rooms))
+	}
+	listed := maxListed
+	if d.crowded() {
+		listed = crowdListed
 	}
 	out := joinReply{
 		ok: done, UserID: u.ID, Token: token, SessionID: a.SessionID, Username: u.Name, Login: u.Login, Role: u.Role, RoomID: chat.Lobby,
-		Online: d.people.list(), Rooms: d.toWireMyRooms(rooms), Directory: version,
+		Online: d.people.list(listed), OnlineCount: d.people.count(), Rooms: d.toWireMyRooms(rooms), Directory: version,
 	}
 	for _, r := range rooms {
 		if r.ID == chat.Lobby {
@@ -181,10 +186,10 @@ func (d *Door) rename(ctx context.Context, a chat.Actor, name string) (chat.Acto
 }
 
 // arrive counts the connection and tells the others if the person was not here before.
-func (d *Door) arrive(c *client, a chat.Actor, u chat.User) {
-	if d.people.connect(a, u, c) {
-		d.announce("user-joined", a, c.socket.ID())
-		d.tellPresence(a.UserID)
+func (d *Door) arrive(c *client, a chat.Actor, u chat.User, near []string) {
+	if d.people.connect(a, u, c, near) {
+		d.announce("user-joined", a, near, c.socket.ID())
+		d.tellPresence(a.UserID, near)
 	}
 	if !c.socket.Connected() { // it left while it was joining, and disconnected has seen nobody to take leave of
 		d.people.disconnect(a, c)
@@ -199,17 +204,22 @@ type comingOrGoing struct {
 }
 
 // announce tells everybody, but one socket, that a person came or went, and how many are here now.
-func (d *Door) announce(event string, a chat.Actor, except ...string) {
-	d.emit(roomOf(chat.Lobby), except, event, encode(comingOrGoing{a.UserID, a.Name, d.people.count()}))
+func (d *Door) announce(event string, a chat.Actor, near []string, except string) {
+	payload := encode(comingOrGoing{a.UserID, a.Name, d.people.count()})
+	if d.crowded() {
+		d.tellOf(near, except, event, payload)
+		return
+	}
+	d.emit(roomOf(chat.Lobby), []string{except}, event, payload)
 }
 
 // announceArrived tells of somebody who has come to another node.
-func (d *Door) announceArrived(a chat.Actor) {
-	d.announce("user-joined", a)
-	d.tellPresence(a.UserID)
+func (d *Door) announceArrived(a chat.Actor, near []string) {
+	d.announce("user-joined", a, near, "")
+	d.tellPresence(a.UserID, near)
 }
 
-func (d *Door) announceLeft(a chat.Actor) {
-	d.announce("user-left", a)
-	d.tellPresence(a.UserID)
+func (d *Door) announceLeft(a chat.Actor, near []string) {
+	d.announce("user-left", a, near, "")
+	d.tellPresence(a.UserID, near)
 }

@@ -82,7 +82,7 @@ func (d *Door) heardFrom(message []byte) {
 
 // serves reports whether somebody who is connected here is in a room.
 func (d *Door) serves(roomID string) bool {
-	return len(d.io.Adapter().LocalSockets(targetRoom(roomOf(roomID)))) > 0
+	return d.size(roomOf(roomID)) > 0
 }
 
 // connectNodes begins to listen to the other nodes.

@@ -19,6 +19,7 @@ type people struct {
 
 	mu     sync.Mutex
 	byID   map[string]*presence  // connected to this node
+	where  map[string]int        // how many nodes everybody is connected to, this one included
 	nodes  map[string]*elsewhere // to others
 	closed bool
 }
@@ -26,10 +27,10 @@ type people struct {
 // peopleHooks are called, without the lock, when somebody comes to the server or leaves it, wherever they are connected, and when
 // what is known of them has changed.
 type peopleHooks struct {
-	arrived func(chat.Actor)
-	left    func(chat.Actor)
-	changed func(userID string)
-	told    func(userID string) // of somebody who has come to this node, or left it
+	arrived func(a chat.Actor, near []string) // near are rooms of theirs that are small, if they are known
+	left    func(a chat.Actor, near []string)
+	changed func(userID string, near []string)
+	told    func(userID string, near []string) // of somebody who has come to this node, or left it
 }
 
 type presence struct {
@@ -37,12 +38,13 @@ type presence struct {
 	wish    string // what they want to appear as: auto, away or dnd
 	version int64  // of the directory, when they were last told of
 	clients map[*client]bool
+	near    []string    // their small rooms, as of when they came
 	looked  bool        // whether they did with the last connection that ended
 	leaving *time.Timer // runs while there is no connection
 }
 
 func newPeople(grace time.Duration, node string, hooks peopleHooks) *people {
-	return &people{peopleHooks: hooks, grace: grace, node: node, byID: map[string]*presence{}, nodes: map[string]*elsewhere{}}
+	return &people{peopleHooks: hooks, grace: grace, node: node, byID: map[string]*presence{}, where: map[string]int{}, nodes: map[string]*elsewhere{}}
 }
 
 // connected lists the ids of those who are connected to this node.
@@ -66,21 +68,23 @@ func (p *people) connections(userID string) (n int) {
 }
 
 // connect counts a connection and reports whether the person was nowhere before.
-func (p *people) connect(a chat.Actor, u chat.User, c *client) bool {
-	arrived := p.add(a, u, c)
-	p.told(a.UserID)
+func (p *people) connect(a chat.Actor, u chat.User, c *client, near []string) bool {
+	arrived := p.add(a, u, c, near)
+	p.told(a.UserID, near)
 	return arrived
 }
 
-func (p *people) add(a chat.Actor, u chat.User, c *client) (arrived bool) {
+func (p *people) add(a chat.Actor, u chat.User, c *client, near []string) (arrived bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	here := p.byID[a.UserID]
 	if here == nil {
-		arrived = !p.onOthers(a.UserID)
+		arrived = !p.anywhere(a.UserID)
 		here = &presence{clients: map[*client]bool{}}
 		p.byID[a.UserID] = here
+		p.where[a.UserID]++
 	}
+	here.near = near
 	here.actor, here.wish, here.version = a, u.Presence, max(here.version, u.Version)
 	here.clients[c] = true
 	if here.leaving != nil {
@@ -93,7 +97,7 @@ func (p *people) add(a chat.Actor, u chat.User, c *client) (arrived bool) {
 // disconnect counts a connection's end. After the last one the person has left, unless they are back within the grace.
 func (p *people) disconnect(a chat.Actor, c *client) {
 	if p.remove(a, c) {
-		p.told(a.UserID)
+		p.told(a.UserID, nil)
 	}
 }
 
@@ -120,12 +124,30 @@ func (p *people) depart(userID string, here *presence) {
 		return
 	}
 	delete(p.byID, userID)
-	a, elsewhere := here.actor, p.onOthers(userID)
+	p.gone(userID)
+	a, near, elsewhere := here.actor, here.near, p.anywhere(userID)
 	p.mu.Unlock()
-	p.told(userID)
+	p.told(userID, near)
 	if !elsewhere {
-		p.left(a)
+		p.left(a, near)
 	}
+}
+
+// gone takes a person off one of the nodes. The caller holds the lock.
+func (p *people) gone(userID string) {
+	if p.where[userID]--; p.where[userID] <= 0 {
+		delete(p.where, userID)
+	}
+}
+
+// nearOf are the small rooms of somebody who is connected to this node.
+func (p *people) nearOf(userID string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if here := p.byID[userID]; here != nil {
+		return here.near
+	}
+	return nil
 }
 
 // update takes over what somebody has become, and reports whether they are here and have another name.
@@ -190,38 +212,34 @@ func (p *people) wishOf(userID string) string {
 func (p *people) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(p.byID)
-	seen := map[string]bool{}
-	for _, e := range p.nodes {
-		for id := range e.people {
-			if p.byID[id] == nil && !seen[id] {
-				seen[id] = true
-				n++
-			}
-		}
-	}
-	return n
+	return len(p.where)
 }
 
 // maxListed bounds the list of who is here; the count is exact all the same.
 const maxListed = 500
 
-// list returns the people who are here, by name.
-func (p *people) list() []personHere {
+// list returns the people who are here, at most so many, by name.
+func (p *people) list(most int) []personHere {
 	p.mu.Lock()
-	out := make([]personHere, 0, min(len(p.byID), maxListed))
+	out := make([]personHere, 0, min(len(p.where), most))
 	seen := map[string]bool{}
 	add := func(id, name string) {
-		if len(out) < maxListed && !seen[id] {
+		if !seen[id] {
 			seen[id] = true
 			out = append(out, personHere{id, name})
 		}
 	}
 	for id, here := range p.byID {
+		if len(out) == most {
+			break
+		}
 		add(id, here.actor.Name)
 	}
 	for _, e := range p.nodes {
 		for id, h := range e.people {
+			if len(out) == most {
+				break
+			}
 			add(id, h.Username)
 		}
 	}

@@ -22,7 +22,7 @@ func (d *Door) whoIsHere(ctx context.Context, c *client, in hereRequest) (hereRe
 		return hereReply{}, &chat.Error{Kind: chat.NotFound, Message: "No such room"}
 	}
 	if room == chat.Lobby {
-		return hereReply{done, d.people.list()}, nil
+		return hereReply{done, d.people.list(maxListed)}, nil
 	}
 	members, err := d.o.Chat.Members(ctx, *c.person(), room, "", false)
 	out := hereReply{done, []personHere{}}
@@ -51,8 +51,9 @@ type presenceActiveRequest struct {
 // presenceActive tells whether the person is looking. Who looks on none of their devices appears as away.
 func (d *Door) presenceActive(_ context.Context, c *client, in presenceActiveRequest) (ok, error) {
 	if c.idle.Swap(!in.Active) == in.Active {
-		d.people.told(c.person().UserID)
-		d.tellPresence(c.person().UserID)
+		near := d.people.nearOf(c.person().UserID)
+		d.people.told(c.person().UserID, near)
+		d.tellPresence(c.person().UserID, near)
 	}
 	return done, nil
 }
@@ -65,9 +66,9 @@ type presenceNotice struct {
 
 // tellPresence tells those who are connected here what somebody appears as now: each node tells its own. It may get lost: lists have
 // it too.
-func (d *Door) tellPresence(userID string) {
+func (d *Door) tellPresence(userID string, near []string) {
 	if d.load.drops() {
 		return
 	}
-	d.emitVolatile(roomOf(chat.Lobby), "", "presence", encode(presenceNotice{userID, d.people.presenceOf(userID, d.people.wishOf(userID))}))
+	d.tellOf(near, "", "presence", encode(presenceNotice{userID, d.people.presenceOf(userID, d.people.wishOf(userID))}))
 }

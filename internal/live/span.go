@@ -59,6 +59,6 @@ func (d *Door) traced(e *delivery, deliver func()) {
 	_, span := d.o.Tracer.Start(ctx, "deliver "+e.Event, trace.WithSpanKind(trace.SpanKindProducer))
 	deliver()
 	span.SetAttributes(attribute.String("parley.node", d.o.Node), attribute.Int64("parley.seq", e.Seq),
-		attribute.Int("parley.receivers", len(d.io.Adapter().LocalSockets(targetRoom(roomOf(e.Room))))))
+		attribute.Int("parley.receivers", d.size(roomOf(e.Room))))
 	span.End()
 }

@@ -22,6 +22,7 @@ var told = []Described{
 	tells[wireReceipt]("receipt"),
 	tells[comingOrGoing]("user-joined"),
 	tells[comingOrGoing]("user-left"),
+	tells[howMany]("people-online"),
 	tells[personHere]("user-renamed"),
 	tells[userUpdated]("user-updated"),
 	tells[presenceNotice]("presence"),

@@ -21,13 +21,15 @@ type typingRequest struct {
 
 // typists remembers who is typing where. It is told to the others and never stored.
 type typists struct {
-	mu sync.Mutex
-	at map[[2]string]*typist // (room, user)
+	mu    sync.Mutex
+	at    map[[2]string]*typist // (room, user)
+	shown map[string]int        // of each room, how many are told of
 }
 
 type typist struct {
-	told time.Time
-	stop *time.Timer
+	told  time.Time
+	stop  *time.Timer
+	shown bool // whether the others are told: in a crowd they hear of the first few
 }
 
 // typingIndicator tells the others in the room. What comes too soon after the last is accepted and not told again.
@@ -38,22 +40,25 @@ func (d *Door) typingIndicator(_ context.Context, c *client, in typingRequest) (
 	}
 	a := *c.person()
 	key := [2]string{room, a.UserID}
-	t := &d.typing
+	t, large := &d.typing, d.size(roomOf(room)) > maxTold
+	tell := false
 	t.mu.Lock()
 	was := t.at[key]
-	tell := in.Typing != (was != nil)
 	switch {
 	case !in.Typing && was != nil:
-		was.stop.Stop()
-		delete(t.at, key)
+		tell = t.drop(key, was)
 	case in.Typing && was != nil:
-		if was.stop.Reset(typingTimeout); time.Since(was.told) >= typingInterval {
+		if was.stop.Reset(typingTimeout); was.shown && time.Since(was.told) >= typingInterval {
 			was.told, tell = time.Now(), true
 		}
 	case in.Typing:
-		now := &typist{told: time.Now()}
+		tell = !large || t.shown[room] < crowdTypists
+		now := &typist{told: time.Now(), shown: tell}
 		now.stop = time.AfterFunc(typingTimeout, func() { d.typingOver(key, now, a) })
 		t.at[key] = now
+		if tell {
+			t.shown[room]++
+		}
 	}
 	t.mu.Unlock()
 	if tell {
@@ -66,14 +71,24 @@ func (d *Door) typingIndicator(_ context.Context, c *client, in typingRequest) (
 func (d *Door) typingOver(key [2]string, which *typist, a chat.Actor) {
 	t := &d.typing
 	t.mu.Lock()
-	current := t.at[key] == which
-	if current {
-		delete(t.at, key)
-	}
+	tell := t.at[key] == which && t.drop(key, which)
 	t.mu.Unlock()
-	if current {
+	if tell {
 		d.tellTyping(key[0], a, false)
 	}
+}
+
+// drop takes somebody off the list and reports whether the others were told of them. The caller holds the lock.
+func (t *typists) drop(key [2]string, who *typist) bool {
+	who.stop.Stop()
+	delete(t.at, key)
+	if !who.shown {
+		return false
+	}
+	if t.shown[key[0]]--; t.shown[key[0]] == 0 {
+		delete(t.shown, key[0])
+	}
+	return true
 }
 
 // typingNotice is what the others hear.
@@ -97,8 +112,7 @@ func (t *typists) forget(room, userID string) {
 	defer t.mu.Unlock()
 	key := [2]string{room, userID}
 	if who := t.at[key]; who != nil {
-		who.stop.Stop()
-		delete(t.at, key)
+		t.drop(key, who)
 	}
 }
 
@@ -110,4 +124,5 @@ func (t *typists) close() {
 		who.stop.Stop()
 	}
 	clear(t.at)
+	clear(t.shown)
 }

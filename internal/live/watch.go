@@ -36,6 +36,7 @@ func (d *Door) Watch(ctx context.Context) error {
 	w.running.Go(d.watch)
 	w.running.Go(func() { d.followHeads(w.stop) })
 	w.running.Go(func() { d.keepLease(w.stop) })
+	w.running.Go(func() { d.countCrowd(w.stop) })
 	w.running.Go(func() { d.tellSpent(w.stop) })
 	w.running.Go(func() { d.watchLoad(w.stop) })
 	d.connectNodes()
@@ -120,5 +121,10 @@ func (p *people) knows(u chat.User) bool {
 	if here := p.byID[u.ID]; here != nil {
 		return here.version >= u.Version
 	}
-	return !p.onOthers(u.ID)
+	for _, e := range p.nodes {
+		if h, ok := e.people[u.ID]; ok && h.Version < u.Version {
+			return false
+		}
+	}
+	return true
 }

@@ -19,6 +19,7 @@ export interface ServerEvents {
   'receipt': (payload: Receipt) => void;
   'user-joined': (payload: ComingOrGoing) => void;
   'user-left': (payload: ComingOrGoing) => void;
+  'people-online': (payload: HowMany) => void;
   'user-renamed': (payload: PersonHere) => void;
   'user-updated': (payload: UserUpdated) => void;
   'presence': (payload: PresenceNotice) => void;
@@ -189,6 +190,10 @@ export interface ComingOrGoing {
   online: number;
 }
 
+export interface HowMany {
+  online: number;
+}
+
 export interface PersonHere {
   userId: string;
   username: string;
@@ -247,6 +252,7 @@ export interface JoinReply {
   epoch: string;
   lastSeq: number;
   online: PersonHere[];
+  onlineCount: number;
   rooms: MyRoom[];
   directory: number;
 }

@@ -109,7 +109,7 @@ export class Chat {
       await clearLogs();
     }
     this.session.is({ userId: answer.userId, username: answer.username, login: answer.login ?? '', role: answer.role });
-    this.people.welcome(answer.online);
+    this.people.welcome(answer.online, answer.onlineCount);
     const mine = new Set(answer.rooms.map((r) => r.roomId));
     for (const id of [...this.rooms.all.keys()]) if (!mine.has(id)) this.removed(id);
     for (const r of answer.rooms) {

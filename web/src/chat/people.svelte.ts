@@ -21,6 +21,9 @@ export class People {
     const { socket } = server.connection;
     socket.on('user-joined', (p) => this.came(p));
     socket.on('user-left', (p) => this.went(p));
+    socket.on('people-online', (p) => {
+      this.online = p.online;
+    });
     socket.on('user-renamed', (p) => {
       this.here = this.here.map((x) => (x.userId === p.userId ? p : x));
       this.rename(p.userId, p.username);
@@ -37,9 +40,9 @@ export class People {
     setInterval(() => this.refreshTyping(), 500);
   }
 
-  welcome(online: PersonHere[]): void {
-    this.here = online;
-    this.online = online.length;
+  welcome(here: PersonHere[], online: number): void {
+    this.here = here;
+    this.online = online;
   }
 
   learn(p: Person): void {
