@@ -17,7 +17,7 @@ import (
 
 func site(files fstest.MapFS, ready error) http.Handler {
 	return New(Options{
-		Socket: http.NotFoundHandler(), Metrics: http.NotFoundHandler(), Page: files, Version: "v1",
+		Socket: http.NotFoundHandler(), Metrics: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), Page: files, Version: "v1",
 		Connections: func() int { return 2 }, Online: func() int { return 1 },
 		Ready: func(context.Context) error { return ready },
 	})

@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"testing"
+	"testing/fstest"
 )
 
 func TestClientIP(t *testing.T) {
@@ -31,6 +32,31 @@ func TestClientIP(t *testing.T) {
 		r.Header["X-Forwarded-For"] = tc.forwarded
 		if got := ClientIP(trusted)(r); got != tc.want {
 			t.Errorf("%s: %s, want %s", tc.what, got, tc.want)
+		}
+	}
+}
+
+func TestMetricsAreForOnesOwnNetwork(t *testing.T) {
+	for _, tc := range []struct {
+		peer, header string
+		status       int
+	}{
+		{"127.0.0.1:1000", "", 200},
+		{"[::1]:1000", "", 200},
+		{"10.1.2.3:1000", "", 200},
+		{"[::ffff:192.168.0.9]:1000", "", 200},
+		{"192.0.2.1:1000", "", 404},
+		{"[2001:db8::1]:1000", "", 404},
+		{"127.0.0.1:1000", "X-Forwarded-For", 404},
+		{"127.0.0.1:1000", "Forwarded", 404},
+	} {
+		r, w := httptest.NewRequest(http.MethodGet, "/metrics", nil), httptest.NewRecorder()
+		r.RemoteAddr = tc.peer
+		if tc.header != "" {
+			r.Header.Set(tc.header, "for=192.0.2.1")
+		}
+		if site(fstest.MapFS{}, nil).ServeHTTP(w, r); w.Code != tc.status {
+			t.Errorf("%s %s: %d, want %d", tc.peer, tc.header, w.Code, tc.status)
 		}
 	}
 }

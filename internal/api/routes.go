@@ -54,7 +54,7 @@ func New(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", a.health)
 	mux.HandleFunc("GET /ready", a.ready)
-	mux.Handle("GET /metrics", o.Metrics)
+	mux.HandleFunc("GET /metrics", a.metrics)
 	mux.HandleFunc("GET /avatars/{id}", a.avatar)
 	same := http.NewCrossOriginProtection()
 	mux.Handle("POST /api/session", same.Handler(http.HandlerFunc(a.keepSession)))
@@ -102,6 +102,16 @@ func (a *api) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// metrics answers those who ask from a network of one's own, without a proxy between: what it tells is for nobody else.
+func (a *api) metrics(w http.ResponseWriter, r *http.Request) {
+	ip, err := netip.ParseAddr(peerOf(r))
+	if ip = ip.Unmap(); err != nil || !ip.IsLoopback() && !ip.IsPrivate() || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != "" {
+		writeJSON(w, http.StatusNotFound, map[string]any{"success": false, "error": "Metrics are told within one's own network only", "code": "not-found"})
+		return
+	}
+	a.Metrics.ServeHTTP(w, r)
 }
 
 func unknownAPI(w http.ResponseWriter, _ *http.Request) {

@@ -35,6 +35,7 @@ type adminArgs struct {
 	ScimRevoke   serviceID      `cmd:"" name:"scim-revoke" help:"End one of these tokens."`
 	Jobs         struct{}       `cmd:"" help:"Tell what waits to be done, as mail, and what was given up."`
 	RetryJobs    struct{}       `cmd:"" name:"retry-jobs" help:"Let what was given up be tried again."`
+	Restored     struct{}       `cmd:"" help:"Tell all clients that the logs are older than what they know: after a backup was brought back by Postgres' own tools. Stop the server before."`
 	Invite       invitationArgs `cmd:"" help:"Make an invitation and print its token."`
 }
 
@@ -114,6 +115,8 @@ func (t *terminal) do(ctx context.Context, verb string, in *adminArgs) error {
 	switch strings.Fields(verb)[0] {
 	case "list":
 		return t.list(ctx)
+	case "restored":
+		return chat.RenewEpochs(ctx, t.accounts.Sessions.DB)
 	case "create-owner":
 		return t.createOwner(ctx, in.CreateOwner)
 	case "set-password":

@@ -35,6 +35,7 @@ func backup(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return fail(stderr, 1, err)
 	}
 	printCopied(stdout, copied)
+	_, _ = fmt.Fprintln(stdout, "Not in it: the key that seals secrets (PARLEY_SECRET_KEY, or secret.key in PARLEY_DATA). Keep a copy of it elsewhere.")
 	return 0
 }
 

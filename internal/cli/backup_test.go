@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,23 +39,11 @@ func TestBackupWhileRunning(t *testing.T) {
 		for i := range 200 {
 			ana.must("chat-message", reply{"text": fmt.Sprint(i)})
 		}
-		stop := make(chan struct{})
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					_, _ = ana.EmitWithAck(context.Background(), "chat-message", reply{"text": "meanwhile"})
-				}
-			}
-		}()
+		acked, stop := ana.writes()
 		file := filepath.Join(t.TempDir(), "backup.db")
+		before := acked.Load()
 		printed := cli(t, 0, "backup", "--data="+dir, "--database-url="+o.URL, file)
-		close(stop)
-		<-stopped
+		stop()
 		if !regexp.MustCompile(`log +\d{3,} rows`).MatchString(printed) {
 			t.Fatal(printed)
 		}
@@ -67,8 +57,8 @@ func TestBackupWhileRunning(t *testing.T) {
 		again := start(t, "--rate-limit=off", "--data="+restored)
 		back := again.dial(reply{"token": is["token"]})
 		joined := back.must("user-join", reply{})
-		if joined["epoch"] == is["epoch"] || joined["lastSeq"].(float64) < 200 {
-			t.Fatalf("%v", joined)
+		if joined["epoch"] == is["epoch"] || int64(joined["lastSeq"].(float64)) < before || before < 200 {
+			t.Fatalf("%d were acknowledged before the backup, and it has %v", before, joined["lastSeq"])
 		}
 		if retry := back.must("chat-message", reply{"roomId": room, "text": "kept", "clientId": "c1"}); retry["messageId"] != first["messageId"] {
 			t.Fatal("a retry after the restore made another message")
@@ -77,6 +67,64 @@ func TestBackupWhileRunning(t *testing.T) {
 			t.Fatalf("a client of the old log is not told: %v", r)
 		}
 	})
+}
+
+// writes lets somebody write to the lobby without a pause, until stop. acked is the seq of what was acknowledged last.
+func (p *person) writes() (acked *atomic.Int64, stop func()) {
+	acked = &atomic.Int64{}
+	ending, ended, first := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for n := 0; ; n++ {
+			r := p.ask("chat-message", reply{"text": "meanwhile"})
+			if seq, ok := r["seq"].(float64); ok {
+				acked.Store(int64(seq))
+			} else {
+				p.t.Errorf("%v", r)
+			}
+			if n == 0 {
+				close(first)
+			}
+			select {
+			case <-ending:
+				return
+			default:
+			}
+		}
+	}()
+	<-first
+	return acked, func() { close(ending); <-ended }
+}
+
+// Postgres' own tools do as well: what pg_dump takes while people write has all that was acknowledged before, and after "admin restored"
+// clients know that the log is another one.
+func TestBackupByPostgresTools(t *testing.T) {
+	o, empty := dbtest.NewPostgres(t), dbtest.NewPostgres(t)
+	s := start(t, "--rate-limit=off", "--database-url="+o.URL)
+	ana, is := s.account("ana")
+	for i := range 100 {
+		ana.must("chat-message", reply{"text": fmt.Sprint(i)})
+	}
+	acked, stop := ana.writes()
+	file, before := filepath.Join(t.TempDir(), "parley.dump"), acked.Load()
+	if out, err := exec.CommandContext(t.Context(), "pg_dump", "--format=custom", "--file="+file, o.URL).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	stop()
+	s.stop()
+	if out, err := exec.CommandContext(t.Context(), "pg_restore", "--no-owner", "--exit-on-error", "--dbname="+empty.URL, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cli(t, 0, "admin", "restored", "--database-url="+empty.URL)
+	again := start(t, "--rate-limit=off", "--database-url="+empty.URL)
+	back := again.dial(reply{"token": is["token"]})
+	joined := back.must("user-join", reply{})
+	if head := int64(joined["lastSeq"].(float64)); head < before || before < 100 || joined["epoch"] == is["epoch"] {
+		t.Fatalf("%d were acknowledged before the backup, and it has %d; epochs %v, %v", before, head, is["epoch"], joined["epoch"])
+	}
+	if r := back.must("room-sync", reply{"epoch": is["epoch"], "afterSeq": 50}); r["reset"] != true {
+		t.Fatalf("a client of the old log is not told: %v", r)
+	}
 }
 
 func TestRestoreRefusesDamage(t *testing.T) {

@@ -33,6 +33,7 @@ func examine(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	healthy := doctor.Examine(ctx, doctor.Options{
 		Data: in.Data, DatabaseURL: in.DatabaseURL, DatabaseConns: in.DatabaseConns, RedisURL: in.RedisURL, URL: in.URL, Hold: in.Hold,
 		AllowedOrigins: in.AllowedOrigins, Proxies: in.Proxies(), RateLimited: in.RateLimit.Count > 0, AdminAddr: in.AdminAddr,
+		SecretKey: in.SecretKey != "",
 	}, func(f doctor.Finding) {
 		counts[f.Level]++
 		printFinding(stdout, f)

@@ -21,8 +21,12 @@ import (
 // 127.0.0.5, so that the proxy's address is not the client's.
 func proxy(t *testing.T, s *server, kind string, change ...string) (url string) {
 	t.Helper()
-	file := map[string]string{"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "caddy": "Caddyfile"}[kind]
-	text, err := os.ReadFile("../../deploy/proxies/" + file)
+	file := map[string]string{"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "caddy": "Caddyfile", "cluster": "haproxy.cfg"}[kind]
+	folder := "../../deploy/proxies/"
+	if kind == "cluster" {
+		folder = "../../deploy/cluster/"
+	}
+	text, err := os.ReadFile(folder + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,8 +45,8 @@ func proxy(t *testing.T, s *server, kind string, change ...string) (url string) 
 		conf = strings.NewReplacer("listen 80;", "listen "+addr+";", "proxy_pass", "proxy_bind 127.0.0.5; proxy_pass").Replace(conf)
 		conf = fmt.Sprintf("daemon off; master_process off; pid %[1]s/pid; error_log stderr; events {}\nhttp { access_log off; client_body_temp_path %[1]s; proxy_temp_path %[1]s;\n%[2]s}", dir, conf)
 		cmd = exec.CommandContext(t.Context(), "nginx", "-e", "stderr", "-p", dir, "-c", file)
-	case "haproxy":
-		conf = strings.NewReplacer("bind :80", "bind "+addr, "maxconn 100000", "maxconn 200", "default-server", "source 127.0.0.5\n    default-server").Replace(conf)
+	case "haproxy", "cluster":
+		conf = strings.NewReplacer("bind :8080", "bind "+addr, "bind :80", "bind "+addr, "maxconn 100000", "maxconn 200", "maxconn 200000", "maxconn 200", "default-server", "source 127.0.0.5\n    default-server").Replace(conf)
 		cmd = exec.CommandContext(t.Context(), "haproxy", "-db", "-f", file)
 	case "caddy":
 		conf = "{\n\tadmin off\n\tauto_https off\n}\n" + strings.NewReplacer("chat.example.com {", "http://"+addr+" {\n\tbind 127.0.0.1", "stream_close_delay 5m", "").Replace(conf)
@@ -153,7 +157,7 @@ func TestDoctorFindsWhatIsWrongHere(t *testing.T) {
 		"--rate-limit=off", "--admin-addr=:6060", "http://127.0.0.1:1")
 	says(t, printed, "error    disk             nothing can be written", "error    redis            REDIS_URL is set, and the database is a file",
 		"error    redis            127.0.0.1:1 does not answer", "warning  origins", "error    trusted proxies  PARLEY_TRUSTED_PROXIES has 0.0.0.0/0",
-		"warning  rate limits", "warning  admin address", "error    url              cannot be reached", "chown")
+		"warning  rate limits", "warning  secret key", "warning  admin address", "error    url              cannot be reached", "chown")
 	says(t, cli(t, 1, "doctor", "--data="+file), "is no folder")
 	says(t, cli(t, 1, "doctor", "--data="+t.TempDir(), "localhost:3000"), "error    url")
 	says(t, cli(t, 1, "doctor", "--port=70000"), "error    settings         PORT must be between")

@@ -37,6 +37,7 @@ type Options struct {
 	Proxies        []netip.Prefix
 	RateLimited    bool
 	AdminAddr      string
+	SecretKey      bool // PARLEY_SECRET_KEY is set
 }
 
 // examination is one run.

@@ -153,6 +153,10 @@ func (e *examination) settings() {
 	if !e.RateLimited {
 		e.warn("rate limits", "PARLEY_RATE_LIMIT=off: nobody is held back", "that is for load tests: take it away")
 	}
+	if e.RedisURL != "" && !e.SecretKey {
+		e.warn("secret key", "several nodes, and PARLEY_SECRET_KEY is not set: each has a key of its own, and cannot read what another has sealed",
+			"set it to the same on all nodes: openssl rand -base64 32, or what the first one has in secret.key")
+	}
 	if host, _, err := net.SplitHostPort(e.AdminAddr); err == nil && e.AdminAddr != "" {
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			e.warn("admin address", "PARLEY_ADMIN_ADDR="+e.AdminAddr+": whoever reaches it reads profiles, without a password", "listen on 127.0.0.1, or let a firewall keep others out")
