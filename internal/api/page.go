@@ -7,12 +7,16 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 )
 
 // noncePlaceholder stands in index.html where the response's nonce goes.
 const noncePlaceholder = "__NONCE__"
+
+// messageLink is the path of a link to a message: m/ROOM/MESSAGE. It looks the same whatever there is.
+var messageLink = regexp.MustCompile(`^m/[A-Za-z0-9_-]{1,64}/[A-Za-z0-9_-]{1,64}$`)
 
 // page serves the web client.
 type page struct {
@@ -38,7 +42,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case p.index == nil:
 		http.Error(w, "The web client has not been built: run `make run`.", http.StatusNotFound)
-	case name == "" || name == "index.html":
+	case name == "" || name == "index.html" || messageLink.MatchString(name): // what a link leads to, the page finds out
 		p.serveIndex(w, r)
 	default:
 		p.serveFile(w, r, name)

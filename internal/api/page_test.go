@@ -166,3 +166,17 @@ func TestReadinessIsNotLiveness(t *testing.T) {
 		t.Errorf("health: %d", res.StatusCode)
 	}
 }
+
+// A link to a message is the page, whatever there is; the page asks what it leads to.
+func TestLinksToMessagesAreThePage(t *testing.T) {
+	h := site(built, nil)
+	for path, want := range map[string]int{
+		"/m/general/06h123phwe2tb6rjr1pps1sgq8": http.StatusOK, "/m/none/none": http.StatusOK,
+		"/m/": http.StatusNotFound, "/m/general": http.StatusNotFound, "/m/a/b/c": http.StatusNotFound, "/m/a/" + strings.Repeat("x", 65): http.StatusNotFound,
+	} {
+		res := get(t, h, path)
+		if page := strings.Contains(text(t, res), "<title>page</title>"); res.StatusCode != want || page != (want == http.StatusOK) {
+			t.Errorf("%s: %s", path, res.Status)
+		}
+	}
+}

@@ -20,12 +20,19 @@ type Limits struct {
 	Saved        int    // saved messages of a person; default 1,000
 	Drafts       int    // drafts of a person; default 100
 	Keywords     int    // of a person; default 50
+	EmojiRole    Role   // least role of those who add emoji; default Admin
+	Emojis       int    // of the server; default 500
+	Scheduled    int    // messages of a person that are to be sent later; default 100
+	Reminders    int    // of a person; default 200
 	Blocks       int    // people that a person blocks or ignores; default 1,000
 }
 
 func (l *Limits) defaults() {
 	if l.SignUp == "" {
 		l.SignUp = SignUpOpen
+	}
+	if l.EmojiRole == "" {
+		l.EmojiRole = Admin
 	}
 	for _, r := range []*Role{&l.InviteRole, &l.PinRole} {
 		if *r == "" {
@@ -35,7 +42,7 @@ func (l *Limits) defaults() {
 	for _, n := range []struct {
 		limit   *int
 		usually int
-	}{{&l.MessageChars, 4000}, {&l.Pins, 100}, {&l.Saved, 1000}, {&l.Drafts, 100}, {&l.Keywords, 50}, {&l.Blocks, 1000}} {
+	}{{&l.MessageChars, 4000}, {&l.Pins, 100}, {&l.Saved, 1000}, {&l.Drafts, 100}, {&l.Keywords, 50}, {&l.Blocks, 1000}, {&l.Emojis, 500}, {&l.Scheduled, 100}, {&l.Reminders, 200}} {
 		if *n.limit == 0 {
 			*n.limit = n.usually
 		}
@@ -73,6 +80,7 @@ type Chat struct {
 	committers []*committer
 	indexer    *indexer
 	teller     *teller
+	waker      *waker
 	drawing    chan struct{} // a place for each picture that is decoded
 	stopping   chan struct{}
 	stop       sync.Once
@@ -120,6 +128,8 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 	go c.indexer.loop()
 	c.teller = newTeller(c, o.TellEvery)
 	go c.teller.loop()
+	c.waker = newWaker(c)
+	go c.waker.loop()
 	return c, nil
 }
 
@@ -131,6 +141,7 @@ func (c *Chat) Close() {
 	}
 	<-c.indexer.done
 	<-c.teller.done
+	<-c.waker.done
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

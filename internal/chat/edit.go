@@ -26,6 +26,8 @@ func (c *Chat) EditMessage(ctx context.Context, a Actor, roomID, messageID, text
 			return errorf(Forbidden, "Only its author can edit a message")
 		case acc.Archived:
 			return errArchived()
+		case m.Poll != nil:
+			return errorf(Forbidden, "A poll cannot be edited: people have answered it as it is")
 		case m.Text == text:
 			out = m
 			return nil
@@ -86,6 +88,8 @@ func (c *Chat) DeleteMessage(ctx context.Context, a Actor, roomID, messageID str
 			`DELETE FROM revisions WHERE message_id = $1`,
 			`DELETE FROM reactions WHERE message_id = $1`,
 			`DELETE FROM pins WHERE message_id = $1`,
+			`DELETE FROM votes WHERE message_id = $1`,
+			`DELETE FROM polls WHERE message_id = $1`,
 		} {
 			if _, err := b.tx.Exec(b.ctx, text, m.ID); err != nil {
 				return err

@@ -29,6 +29,7 @@ const (
 	KindRole    EntryKind = "role"
 	KindPin     EntryKind = "pin"
 	KindUnpin   EntryKind = "unpin"
+	KindPoll    EntryKind = "poll"   // how a poll stands, told now and then, and that it is closed
 	KindThread  EntryKind = "thread" // what was said about a message in its thread, told now and then
 )
 
@@ -65,6 +66,9 @@ type entryData struct {
 	Thread *ThreadSummary `json:"thread,omitempty"`
 	From   *ThreadPlace   `json:"from,omitempty"`
 	Pinned *Pin           `json:"pinned,omitempty"`
+
+	Poll    *Poll    `json:"poll,omitempty"`
+	Forward *Forward `json:"forward,omitempty"`
 }
 
 func (d entryData) encode() string {
@@ -160,14 +164,14 @@ func timeOrZero(n sql.NullInt64) time.Time {
 // about reports whether an entry is about an earlier message.
 func (k EntryKind) about() bool {
 	switch k {
-	case KindEdit, KindDelete, KindReact, KindUnreact, KindPin, KindUnpin, KindThread:
+	case KindEdit, KindDelete, KindReact, KindUnreact, KindPin, KindUnpin, KindPoll, KindThread:
 		return true
 	}
 	return false
 }
 
 // aboutKinds are the kinds of such entries, for queries.
-const aboutKinds = `('edit', 'delete', 'react', 'unreact', 'pin', 'unpin', 'thread')`
+const aboutKinds = `('edit', 'delete', 'react', 'unreact', 'pin', 'unpin', 'poll', 'thread')`
 
 // Redacted returns what an entry is to somebody who may read what comes after a seq: what it shows of a message before is not in it.
 func (e *Entry) Redacted(from int64) *Entry {

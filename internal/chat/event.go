@@ -10,6 +10,7 @@ type Event struct {
 	Ended    *Ended            // sessions have ended
 	Stored   *Receipt          // somebody has moved their own place back, which is nobody else's business
 	Personal *Personal         // something that is somebody's own has changed
+	Emoji    *Emoji            // one has come, or gone
 	Follow   *Follow           // somebody follows a thread from now on, or no more
 	Span     trace.SpanContext // of the commit, when its request is traced
 }

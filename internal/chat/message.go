@@ -28,16 +28,18 @@ type Message struct {
 	Thread     *ThreadSummary // what was said about it in a thread; nil when nothing was
 	From       *ThreadPlace   // the thread that it was sent to besides; nil for most
 	Pinned     *Pin           // nil when it is not
+	Poll       *Poll          // nil when it is none
+	Forward    *Forward       // what it passes on
 }
 
 // data is what the log keeps of a message besides its columns.
 func (m *Message) data() entryData {
-	return entryData{Mentions: m.Mentions, Thread: m.Thread, From: m.From, Pinned: m.Pinned}
+	return entryData{Mentions: m.Mentions, Thread: m.Thread, From: m.From, Pinned: m.Pinned, Poll: m.Poll, Forward: m.Forward}
 }
 
 // take is the other way round.
 func (m *Message) take(d entryData) {
-	m.Mentions, m.Thread, m.From, m.Pinned = d.Mentions, d.Thread, d.From, d.Pinned
+	m.Mentions, m.Thread, m.From, m.Pinned, m.Poll, m.Forward = d.Mentions, d.Thread, d.From, d.Pinned, d.Poll, d.Forward
 }
 
 // Quote is the message that another answers, as much as is shown of it.
@@ -70,7 +72,7 @@ type Draft struct {
 	// AlsoToRoom sends a reply in a thread to the thread's room too.
 	AlsoToRoom bool
 
-	from *ThreadPlace
+	extra entryData // what it has besides its text
 }
 
 const (
@@ -98,7 +100,7 @@ func (c *Chat) SendMessage(ctx context.Context, a Actor, d Draft) (Message, erro
 
 func (c *Chat) clean(d Draft) (Draft, error) {
 	var err error
-	if d.Text, err = c.cleanText(d.Text); err != nil {
+	if d.Text, err = c.cleanText(d.Text); err != nil && (d.extra.Forward == nil || d.Text != "") {
 		return d, err
 	}
 	switch {

@@ -21,6 +21,9 @@ const (
 	PersonalNotify  PersonalKind = "notify"  // and altogether
 	PersonalPrivacy PersonalKind = "privacy" // what others may do
 	PersonalBlock   PersonalKind = "block"   // somebody one does not want to hear of
+
+	PersonalScheduled PersonalKind = "scheduled" // a message that is to be sent later
+	PersonalReminder  PersonalKind = "reminder"  // something one wants to be reminded of
 )
 
 // Personal is one such thing as it is now. Each change takes the person's next version: whoever has all versions up to one, and those
@@ -43,6 +46,9 @@ type PersonalData struct {
 	Notify  *NotifySettings `json:"notify,omitempty"`
 	Privacy *Privacy        `json:"privacy,omitempty"`
 	Block   *Block          `json:"block,omitempty"`
+
+	Scheduled *Scheduled `json:"scheduled,omitempty"`
+	Reminder  *Reminder  `json:"reminder,omitempty"`
 }
 
 // keepGone is for how many versions what is gone is remembered, for devices that have not heard of it.

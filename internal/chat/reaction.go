@@ -50,6 +50,9 @@ func (c *Chat) React(ctx context.Context, a Actor, roomID, messageID, emoji stri
 			if i < 0 && len(m.Reactions) >= maxEmojis {
 				return errorf(TooLarge, fmt.Sprintf("Too many different reactions (max %d)", maxEmojis))
 			}
+			if err := b.known(emoji); err != nil {
+				return err
+			}
 			kind, text = KindReact, `INSERT INTO reactions (message_id, emoji, user_id, created_at) VALUES ($1, $2, $3, $4)`
 			args = append(args, micros(b.now))
 		}

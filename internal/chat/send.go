@@ -2,6 +2,7 @@ package chat
 
 import (
 	"database/sql"
+	"slices"
 
 	"parley/internal/db"
 )
@@ -78,7 +79,7 @@ func (s *sending) findSent(drafts []*operation) error {
 			args = append(args, op.actor.UserID, op.draft.ClientID)
 		}
 		rows, err := s.b.tx.Query(s.b.ctx, `WITH v (actor, client) AS (VALUES `+values(size, 2)+`)
-			SELECT l.id, l.room_id, l.seq, l.actor_id, l.client_id, l.text, l.reply_to, l.created_at, l.version, l.edited_at, l.deleted_at, l.kind
+			SELECT l.id, l.room_id, l.seq, l.actor_id, l.client_id, l.text, l.reply_to, l.created_at, l.version, l.edited_at, l.deleted_at, l.kind, l.data
 			FROM v JOIN log l ON l.actor_id = v.actor AND l.client_id = v.client AND l.client_id IS NOT NULL`, args...)
 		_, err = db.Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error { return s.scanSent(rows) })
 		return err
@@ -91,11 +92,17 @@ func (s *sending) scanSent(rows *sql.Rows) error {
 	var created int64
 	var edited, deleted sql.NullInt64
 	var kind EntryKind
-	err := rows.Scan(&m.ID, &m.RoomID, &m.Seq, &m.SenderID, &m.ClientID, &m.Text, &reply, &created, &m.Version, &edited, &deleted, &kind)
+	var text string
+	err := rows.Scan(&m.ID, &m.RoomID, &m.Seq, &m.SenderID, &m.ClientID, &m.Text, &reply, &created, &m.Version, &edited, &deleted, &kind, &text)
 	m.CreatedAt, m.EditedAt, m.DeletedAt = fromMicros(created), timeOrZero(edited), timeOrZero(deleted)
 	if kind != KindMessage { // a client id that made a room: no message equals it
 		m.RoomID = ""
 	}
+	if err != nil {
+		return err
+	}
+	data, err := decodeData(text)
+	m.take(data)
 	s.known[clientKey{m.SenderID, m.ClientID}] = sentBefore{m, reply.String}
 	return err
 }
@@ -162,7 +169,7 @@ func (s *sending) send(op *operation) (refused, failed error) {
 			return split(err)
 		}
 	}
-	e.data = entryData{From: d.from}
+	e.data = d.extra
 	if e.data.Mentions, err = b.mentions(acc, d.Text, d.Mentions); err != nil {
 		return split(err)
 	}
@@ -190,6 +197,11 @@ func (s *sending) send(op *operation) (refused, failed error) {
 		e.Message.Seq--
 	}
 	s.known[key] = sentBefore{op.message, d.ReplyTo}
+	if op.message.Poll != nil {
+		if err := b.storePoll(&op.message); err != nil {
+			return nil, err
+		}
+	}
 	b.publish(Event{Entry: e})
 	return nil, nil
 }
@@ -219,11 +231,20 @@ func (s *sending) member(op *operation) (access, error) {
 func repeated(old sentBefore, a Actor, d Draft) (Message, error) {
 	m := old.message
 	changed := !m.EditedAt.IsZero() || !m.DeletedAt.IsZero()
-	if m.RoomID != d.RoomID || !changed && (m.Text != d.Text || old.replyTo != d.ReplyTo) {
+	if m.RoomID != d.RoomID || !changed && (m.Text != d.Text || old.replyTo != d.ReplyTo || !sameExtra(m, d.extra)) {
 		return Message{}, errorf(Conflict, "This clientId was used for another message")
 	}
 	m.SenderName = a.Name
 	return m, nil
+}
+
+// sameExtra reports whether a message has the poll, or passes on what a draft would.
+func sameExtra(m Message, d entryData) bool {
+	if (m.Forward == nil) != (d.Forward == nil) || m.Forward != nil && *m.Forward != *d.Forward || (m.Poll == nil) != (d.Poll == nil) {
+		return false
+	}
+	return m.Poll == nil || m.Poll.Multiple == d.Poll.Multiple && m.Poll.Anonymous == d.Poll.Anonymous && m.Poll.ClosesAt == d.Poll.ClosesAt &&
+		slices.EqualFunc(m.Poll.Options, d.Poll.Options, func(a, b PollOption) bool { return a.Text == b.Text })
 }
 
 // quote is the message that a draft answers.

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,7 +15,7 @@ const (
 	tellLook    = 30 * time.Second // how often all is looked at, for what another node has not told
 )
 
-// teller writes into a room's log what goes on beside it: how far its threads have got. Those who write in a thread do
+// teller writes into a room's log what goes on beside it: how far its threads have got, how its polls stand. Those who write in a thread do
 // not wait for it, nor for the room's lock; and what a message shows of its thread is what the log says, so that an old copy and the
 // entries after it stay a fresh copy at every moment.
 type teller struct {
@@ -90,7 +91,8 @@ func (t *teller) loop() {
 // finds them.
 func (t *teller) findUntold(ctx context.Context) {
 	rows, err := t.chat.db.Query(ctx, `SELECT r.id FROM rooms r LEFT JOIN told t ON t.room_id = r.id
-		WHERE r.parent_id IS NOT NULL AND r.last_seq > COALESCE(t.seq, 1)`)
+		WHERE r.parent_id IS NOT NULL AND r.last_seq > COALESCE(t.seq, 1)
+		UNION ALL SELECT 'poll ' || message_id FROM polls WHERE told < version AND closed_at IS NULL`)
 	ids, err := db.Scan(rows, err, scanString)
 	if err != nil {
 		return
@@ -108,7 +110,7 @@ func (t *teller) tellDue(ctx context.Context) time.Duration {
 			return wait
 		}
 		one, cancel := context.WithTimeout(ctx, tellTimeout)
-		err := t.chat.tellThread(one, id)
+		err := t.tell(one, id)
 		cancel()
 		if err != nil && AsError(err).Kind != NotFound {
 			t.soon(id)
@@ -117,6 +119,13 @@ func (t *teller) tellDue(ctx context.Context) time.Duration {
 			return 0
 		}
 	}
+}
+
+func (t *teller) tell(ctx context.Context, id string) error {
+	if poll, ok := strings.CutPrefix(id, pollPrefix); ok {
+		return t.chat.tellPoll(ctx, poll)
+	}
+	return t.chat.tellThread(ctx, id)
 }
 
 // next takes what is due first, and otherwise says when something is.
@@ -215,20 +224,20 @@ func (b *batch) tellThread(parent, id string, u untold) error {
 	if m.Thread = &now; now.Replies == 0 {
 		m.Thread = nil
 	}
-	return b.retell(parent, m, Entry{Kind: KindThread, ActorID: u.actorID, ActorName: u.actor})
+	_, err = b.retell(parent, m, Entry{Kind: KindThread, ActorID: u.actorID, ActorName: u.actor})
+	return err
 }
 
 // retell stores what has become of a message beside its text, and writes the entry of it.
-func (b *batch) retell(roomID string, m Message, e Entry) error {
+func (b *batch) retell(roomID string, m Message, e Entry) (Message, error) {
 	if err := b.storeData(m); err != nil {
-		return err
+		return m, err
 	}
 	r, err := findRoom(b.ctx, b.tx, roomID)
 	if err != nil {
-		return err
+		return m, err
 	}
-	_, err = b.touch(access{RoomID: roomID, History: r.History}, Actor{UserID: e.ActorID, Name: e.ActorName}, m, e)
-	return err
+	return b.touch(access{RoomID: roomID, History: r.History}, Actor{UserID: e.ActorID, Name: e.ActorName}, m, e)
 }
 
 // storeData stores what a message has besides its text.

@@ -314,7 +314,7 @@ func (c *Chat) alsoToRoom(ctx context.Context, a Actor, m Message) error {
 	if !acc.thread() {
 		return errorf(Invalid, "Only what is said in a thread can be sent to its room too")
 	}
-	d := Draft{RoomID: acc.Holder, ClientID: "-also-" + m.ID, Text: m.Text, from: &ThreadPlace{RoomID: m.RoomID, MessageID: m.ID}}
+	d := Draft{RoomID: acc.Holder, ClientID: "-also-" + m.ID, Text: m.Text, extra: entryData{From: &ThreadPlace{RoomID: m.RoomID, MessageID: m.ID}}}
 	if m.Mentions != nil {
 		d.Mentions = m.Mentions.UserIDs
 	}

@@ -114,5 +114,14 @@ func documentTokens(m *Message, parentID string) []string {
 			tokens = append(tokens, mentionToken("all"))
 		}
 	}
-	return append(tokens, tokenize(markdown.Searchable(m.Text))...)
+	text := markdown.Searchable(m.Text)
+	if m.Forward != nil {
+		text += "\n" + markdown.Searchable(m.Forward.Text)
+	}
+	if m.Poll != nil {
+		for _, o := range m.Poll.Options {
+			text += "\n" + o.Text
+		}
+	}
+	return append(tokens, tokenize(text)...)
 }

@@ -151,16 +151,36 @@ var matrixCases = map[string]matrixCase{
 	"message-revisions": {insiders("member"), inRoom(nil)},
 	"message-pin":       {insiders("member"), inRoom(nil)},
 	"pin-list":          {insiders("member"), inRoom(nil)},
-	"personal-sync":     {joined, nothing},
-	"message-save":      {insiders("member"), inRoom(nil)},
-	"saved-list":        {joined, nothing},
-	"draft-set":         {insiders("member"), inRoom(reply{"text": "canary draft"})},
-	"room-notify":       {insiders("member"), inRoom(reply{"level": "none"})},
-	"notify-set":        {joined, func(*matrix, string) reply { return reply{"keywords": []string{"word"}} }},
-	"privacy-set":       {joined, func(*matrix, string) reply { return reply{"directFrom": "everybody"} }},
-	"person-block":      {joined, func(m *matrix, _ string) reply { return reply{"userId": m.ids["victim"], "ignore": true} }},
-	"search":            {insiders("member"), inRoom(reply{"query": "canary"})},
-	"typing-indicator":  {insiders("member"), inRoom(reply{"typing": true})},
+	"poll-create":       {insiders("member"), inRoom(reply{"question": "canary?", "options": []string{"canary yes", "canary no"}})},
+	"poll-vote": {insiders("member"), func(m *matrix, _ string) reply {
+		return reply{"roomId": m.room, "messageId": m.poll, "choices": []int{1}}
+	}},
+	"poll-mine":       {insiders("member"), func(m *matrix, _ string) reply { return reply{"roomId": m.room, "messageId": m.poll} }},
+	"poll-close":      {insiders("room-moderator"), func(m *matrix, _ string) reply { return reply{"roomId": m.room, "messageId": m.poll} }},
+	"message-forward": {insiders("member"), func(m *matrix, _ string) reply { return reply{"roomId": m.room, "messageId": m.message, "to": m.room} }},
+	"message-find":    {insiders("member"), inRoom(nil)},
+	"emoji-add": {admins, func(m *matrix, _ string) reply {
+		m.n++
+		return reply{"name": fmt.Sprint("emoji", m.n), "picture": tinyPicture}
+	}},
+	"emoji-remove": {nil, func(*matrix, string) reply { return reply{"name": "none"} }},
+	"emoji-list":   {joined, nothing},
+	"message-schedule": {insiders("member"), func(m *matrix, _ string) reply {
+		return reply{"roomId": m.room, "text": "canary later", "at": time.Now().Add(time.Hour)}
+	}},
+	"scheduled-cancel": {joined, func(*matrix, string) reply { return reply{"key": "none"} }},
+	"reminder-set":     {insiders("member"), inRoom(reply{"at": time.Now().Add(time.Hour)})},
+	"reminder-done":    {joined, func(*matrix, string) reply { return reply{"key": "none"} }},
+	"personal-sync":    {joined, nothing},
+	"message-save":     {insiders("member"), inRoom(nil)},
+	"saved-list":       {joined, nothing},
+	"draft-set":        {insiders("member"), inRoom(reply{"text": "canary draft"})},
+	"room-notify":      {insiders("member"), inRoom(reply{"level": "none"})},
+	"notify-set":       {joined, func(*matrix, string) reply { return reply{"keywords": []string{"word"}} }},
+	"privacy-set":      {joined, func(*matrix, string) reply { return reply{"directFrom": "everybody"} }},
+	"person-block":     {joined, func(m *matrix, _ string) reply { return reply{"userId": m.ids["victim"], "ignore": true} }},
+	"search":           {insiders("member"), inRoom(reply{"query": "canary"})},
+	"typing-indicator": {insiders("member"), inRoom(reply{"typing": true})},
 }
 
 // matrix is a server with one person of each kind.
@@ -173,6 +193,7 @@ type matrix struct {
 	message string
 	thread  string // about the message
 	reply   string // in the thread
+	poll    string // in the room
 	n       int
 }
 
@@ -209,6 +230,7 @@ func (m *matrix) newRoom() {
 	owner.must("member-kick", reply{"roomId": m.room, "userId": m.ids["ex-member"]})
 	owner.must("member-kick", reply{"roomId": m.room, "userId": m.ids["banned"], "ban": true})
 	m.message = owner.must("chat-message", reply{"roomId": m.room, "text": "late canary for @member"})["messageId"].(string)
+	m.poll = owner.must("poll-create", reply{"roomId": m.room, "question": "late canary?", "options": []string{"yes", "canary no"}})["messageId"].(string)
 	m.thread = owner.must("thread-open", reply{"roomId": m.room, "messageId": m.message})["roomId"].(string)
 	m.reply = owner.must("chat-message", reply{"roomId": m.thread, "text": "late canary in a thread"})["messageId"].(string)
 }
@@ -241,11 +263,19 @@ var threadCases = map[string]matrixCase{
 	"message-react":     {insiders("member"), inThread(reply{"emoji": "👍"})},
 	"message-revisions": {insiders("member"), inThread(nil)},
 	"message-pin":       {nil, inThread(nil)},
-	"pin-list":          {insiders("member"), inThread(nil)},
-	"message-save":      {insiders("member"), inThread(nil)},
-	"draft-set":         {insiders("member"), inThread(reply{"text": "canary draft"})},
-	"search":            {insiders("member"), inThread(reply{"query": "canary"})},
-	"message-delete":    {insiders("room-moderator"), inThread(nil)},
+	"message-find":      {insiders("member"), inThread(nil)},
+	"poll-create":       {insiders("member"), inThread(reply{"question": "canary?", "options": []string{"canary yes", "canary no"}})},
+	"message-forward": {insiders("member"), func(m *matrix, _ string) reply {
+		return reply{"roomId": m.thread, "messageId": m.reply, "to": m.thread}
+	}},
+	"message-schedule": {insiders("member"), func(m *matrix, _ string) reply {
+		return reply{"roomId": m.thread, "text": "canary later", "at": time.Now().Add(time.Hour)}
+	}},
+	"pin-list":       {insiders("member"), inThread(nil)},
+	"message-save":   {insiders("member"), inThread(nil)},
+	"draft-set":      {insiders("member"), inThread(reply{"text": "canary draft"})},
+	"search":         {insiders("member"), inThread(reply{"query": "canary"})},
+	"message-delete": {insiders("room-moderator"), inThread(nil)},
 }
 
 // Every event × everybody: whoever may not is told so, by a typed refusal, and nobody from outside ever receives a byte of the

@@ -127,6 +127,7 @@ func chatLimits(c config.Config) chat.Limits {
 	return chat.Limits{
 		MessageChars: c.MessageMaxChars, SignUp: chat.SignUp(c.SignUp), InviteRole: chat.Role(c.InviteRole), PinRole: chat.Role(c.PinRole),
 		Pins: c.MaxPins, Saved: c.MaxSaved, Drafts: c.MaxDrafts, Keywords: c.MaxKeywords, Blocks: c.MaxBlocks,
+		EmojiRole: chat.Role(c.EmojiRole), Emojis: c.MaxEmoji, Scheduled: c.MaxScheduled, Reminders: c.MaxReminders,
 	}
 }
 

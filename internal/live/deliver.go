@@ -51,6 +51,8 @@ func (d *Door) Deliver(e chat.Event) {
 		d.deliverReceipt(e.Receipt)
 	case e.Stored != nil:
 		d.tellOwn(e.Stored)
+	case e.Emoji != nil:
+		d.tellEmoji(*e.Emoji)
 	case e.Personal != nil:
 		d.tellPersonal(e.Personal)
 	case e.Follow != nil:

@@ -38,7 +38,7 @@ func (d *Door) chatMessage(ctx context.Context, c *client, in messageRequest) (m
 			d.o.Log.Warn("a draft stays that was sent", "error", err)
 		}
 	}
-	return messageReply{done, m.ID, m.RoomID, m.Seq, timestamp(m.CreatedAt)}, err
+	return acknowledged(m, err)
 }
 
 // historyRequest is the payload of room-history.

@@ -20,12 +20,16 @@ type wirePersonal struct {
 	Notify  *chat.NotifySettings `json:"notify,omitempty"`
 	Privacy *chat.Privacy        `json:"privacy,omitempty"`
 	Block   *chat.Block          `json:"block,omitempty"`
+
+	Scheduled *chat.Scheduled `json:"scheduled,omitempty"`
+	Reminder  *chat.Reminder  `json:"reminder,omitempty"`
 }
 
 func toWirePersonal(p *chat.Personal) wirePersonal {
 	return wirePersonal{
 		Version: p.Version, Kind: p.Kind, Key: p.Key, At: timestamp(p.At), Gone: p.Gone,
 		Saved: p.Saved, Draft: p.Draft, Room: p.Room, Notify: p.Notify, Privacy: p.Privacy, Block: p.Block,
+		Scheduled: p.Scheduled, Reminder: p.Reminder,
 	}
 }
 

@@ -16,6 +16,7 @@ var told = []Described{
 	tells[wireEntry]("member-role"),
 	tells[followNotice]("thread-followed"),
 	tells[wirePersonal]("personal"),
+	tells[wireEmoji]("emoji-changed"),
 	tells[roomNotice]("room-added"),
 	tells[roomNotice]("room-removed"),
 	tells[wireReceipt]("room-read"),

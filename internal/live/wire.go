@@ -40,6 +40,34 @@ type wireMessage struct {
 	Thread    *wireSummary    `json:"thread,omitempty"`     // what was said about it in its thread
 	From      *wirePlace      `json:"fromThread,omitempty"` // the reply in a thread that it is a copy of
 	Pinned    *wirePin        `json:"pinned,omitempty"`
+	Poll      *wirePoll       `json:"poll,omitempty"`
+	Forward   *wireForward    `json:"forward,omitempty"` // what it passes on; then text may be empty
+}
+
+// wirePoll is a question that a message asks, as the room has been told last.
+type wirePoll struct {
+	Options   []chat.PollOption `json:"options"`
+	Multiple  bool              `json:"multiple"`
+	Anonymous bool              `json:"anonymous"`
+	Voters    int               `json:"voters"`
+	ClosesAt  string            `json:"closesAt,omitempty"`
+	ClosedAt  string            `json:"closedAt,omitempty"`
+}
+
+// wireForward is a message from elsewhere, as it was then.
+type wireForward struct {
+	UserID    string `json:"userId"`
+	Timestamp string `json:"timestamp"`
+	Text      string `json:"text"`
+	RoomID    string `json:"roomId,omitempty"` // where it is, if anybody may join that room
+	MessageID string `json:"messageId,omitempty"`
+}
+
+func toWirePoll(p *chat.Poll) *wirePoll {
+	w := &wirePoll{Options: p.Options, Multiple: p.Multiple, Anonymous: p.Anonymous, Voters: p.Voters}
+	closes, closed := p.Times()
+	w.ClosesAt, w.ClosedAt = optional(closes), optional(closed)
+	return w
 }
 
 // wirePin tells who pinned a message, and when.
@@ -87,6 +115,12 @@ func toWire(m *chat.Message) wireMessage {
 	}
 	if m.Pinned != nil {
 		w.Pinned = &wirePin{m.Pinned.UserID, timestamp(m.Pinned.Time())}
+	}
+	if m.Poll != nil {
+		w.Poll = toWirePoll(m.Poll)
+	}
+	if f := m.Forward; f != nil {
+		w.Forward = &wireForward{f.UserID, timestamp(f.Time()), f.Text, f.RoomID, f.MessageID}
 	}
 	if m.From != nil {
 		w.From = &wirePlace{m.From.RoomID, m.From.MessageID}
@@ -254,7 +288,7 @@ func toWireEntry(e *chat.Entry) wireEntry {
 // entryEvents are the names of the events that tell of entries.
 var entryEvents = map[chat.EntryKind]string{
 	chat.KindMessage: "new-message", chat.KindEdit: "message-edited", chat.KindDelete: "message-deleted",
-	chat.KindReact: "message-reaction", chat.KindUnreact: "message-reaction", chat.KindThread: "message-updated", chat.KindPin: "message-updated", chat.KindUnpin: "message-updated", chat.KindCreate: "room-created", chat.KindUpdate: "room-updated",
+	chat.KindReact: "message-reaction", chat.KindUnreact: "message-reaction", chat.KindThread: "message-updated", chat.KindPin: "message-updated", chat.KindUnpin: "message-updated", chat.KindPoll: "message-updated", chat.KindCreate: "room-created", chat.KindUpdate: "room-updated",
 	chat.KindJoin: "member-joined", chat.KindLeave: "member-left", chat.KindKick: "member-left", chat.KindBan: "member-left",
 	chat.KindRole: "member-role",
 }

@@ -31,6 +31,10 @@ var tables = map[string]exported{
 	"imports":        {},
 	"kept_files":     {person: "message_id IN (SELECT id FROM log WHERE actor_id = $1)"},
 	"pins":           {},
+	"due":            {never: true}, // what is due is in personal and polls
+	"polls":          {hidden: []string{"salt"}, person: "message_id IN (SELECT id FROM log WHERE actor_id = $1)"},
+	"votes":          {person: "voter = $1"}, // of an anonymous poll nobody can tell whose: its salt is not in it
+	"emojis":         {person: "created_by = $1"},
 	"personal":       {person: "user_id = $1"},
 	"provisioned":    {person: "user_id = $1"},
 	"personal_heads": {never: true},

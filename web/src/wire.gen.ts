@@ -13,6 +13,7 @@ export interface ServerEvents {
   'member-role': (payload: Entry) => void;
   'thread-followed': (payload: FollowNotice) => void;
   'personal': (payload: Personal) => void;
+  'emoji-changed': (payload: Emoji) => void;
   'room-added': (payload: RoomNotice) => void;
   'room-removed': (payload: RoomNotice) => void;
   'room-read': (payload: Receipt) => void;
@@ -102,6 +103,19 @@ export interface Requests {
   'message-pin': { payload: MessageMarkRequest; answer: OneMessageReply };
   'pin-list': { payload: RoomRequest; answer: MessagesReply };
   'message-revisions': { payload: OneMessageRequest; answer: RevisionsReply };
+  'poll-create': { payload: PollCreateRequest; answer: MessageReply };
+  'poll-vote': { payload: PollVoteRequest; answer: PollReply };
+  'poll-mine': { payload: OneMessageRequest; answer: PollReply };
+  'poll-close': { payload: OneMessageRequest; answer: OneMessageReply };
+  'message-forward': { payload: MessageForwardRequest; answer: MessageReply };
+  'message-find': { payload: MessageFindRequest; answer: MessageFindReply };
+  'emoji-add': { payload: EmojiAddRequest; answer: EmojiReply };
+  'emoji-remove': { payload: EmojiRemoveRequest; answer: EmojiReply };
+  'emoji-list': { payload: EmojiListRequest; answer: EmojiListReply };
+  'message-schedule': { payload: MessageScheduleRequest; answer: OnePersonalReply };
+  'scheduled-cancel': { payload: KeyRequest; answer: OnePersonalReply };
+  'reminder-set': { payload: ReminderSetRequest; answer: OnePersonalReply };
+  'reminder-done': { payload: KeyRequest; answer: OnePersonalReply };
   'personal-sync': { payload: PersonalSyncRequest; answer: PersonalSyncReply };
   'message-save': { payload: MessageMarkRequest; answer: OnePersonalReply };
   'saved-list': { payload: SavedListRequest; answer: SavedListReply };
@@ -135,6 +149,8 @@ export interface Message {
   thread?: Summary;
   fromThread?: Place;
   pinned?: Pin;
+  poll?: Poll;
+  forward?: Forward;
 }
 
 export interface Entry {
@@ -169,6 +185,15 @@ export interface Personal {
   notify?: NotifySettings;
   privacy?: Privacy;
   block?: Block;
+  scheduled?: Scheduled;
+  reminder?: Reminder;
+}
+
+export interface Emoji {
+  name: string;
+  picture?: string;
+  userId: string;
+  version: number;
 }
 
 export interface RoomNotice {
@@ -698,6 +723,97 @@ export interface RevisionsReply {
   revisions: Revision[];
 }
 
+export interface PollCreateRequest {
+  roomId?: string;
+  clientId?: string;
+  question?: string;
+  options?: string[];
+  multiple?: boolean;
+  anonymous?: boolean;
+  closesAt?: string;
+}
+
+export interface PollVoteRequest {
+  roomId?: string;
+  messageId?: string;
+  choices?: number[];
+}
+
+export interface PollReply {
+  success: true;
+  message: Message;
+  mine: number[];
+}
+
+export interface MessageForwardRequest {
+  roomId?: string;
+  messageId?: string;
+  to?: string;
+  text?: string;
+  clientId?: string;
+}
+
+export interface MessageFindRequest {
+  messageId?: string;
+}
+
+export interface MessageFindReply {
+  success: true;
+  message: Message;
+  parentId?: string;
+  rootId?: string;
+}
+
+export interface EmojiAddRequest {
+  name?: string;
+  picture?: string;
+}
+
+export interface EmojiReply {
+  success: true;
+  emoji: Emoji;
+}
+
+export interface EmojiRemoveRequest {
+  name?: string;
+}
+
+export interface EmojiListRequest {
+  version?: number;
+}
+
+export interface EmojiListReply {
+  success: true;
+  emoji: Emoji[];
+  hasMore: boolean;
+}
+
+export interface MessageScheduleRequest {
+  roomId?: string;
+  clientId?: string;
+  text?: string;
+  replyTo?: string;
+  mentions?: string[];
+  at?: string;
+}
+
+export interface OnePersonalReply {
+  success: true;
+  personal: Personal;
+}
+
+export interface KeyRequest {
+  key?: string;
+}
+
+export interface ReminderSetRequest {
+  key?: string;
+  text?: string;
+  roomId?: string;
+  messageId?: string;
+  at?: string;
+}
+
 export interface PersonalSyncRequest {
   version?: number;
 }
@@ -708,11 +824,6 @@ export interface PersonalSyncReply {
   version: number;
   hasMore: boolean;
   reset?: boolean;
-}
-
-export interface OnePersonalReply {
-  success: true;
-  personal: Personal;
 }
 
 export interface SavedListRequest {
@@ -817,7 +928,24 @@ export interface Pin {
   at: string;
 }
 
-export type EntryKind = 'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'thread';
+export interface Poll {
+  options: PollOption[];
+  multiple: boolean;
+  anonymous: boolean;
+  voters: number;
+  closesAt?: string;
+  closedAt?: string;
+}
+
+export interface Forward {
+  userId: string;
+  timestamp: string;
+  text: string;
+  roomId?: string;
+  messageId?: string;
+}
+
+export type EntryKind = 'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'poll' | 'thread';
 
 export interface Room {
   roomId: string;
@@ -839,7 +967,7 @@ export interface Member {
   role: Role;
 }
 
-export type PersonalKind = 'saved' | 'draft' | 'room' | 'notify' | 'privacy' | 'block';
+export type PersonalKind = 'saved' | 'draft' | 'room' | 'notify' | 'privacy' | 'block' | 'scheduled' | 'reminder';
 
 export interface Saved {
   roomId: string;
@@ -871,6 +999,23 @@ export interface Privacy {
 
 export interface Block {
   ignore: boolean;
+}
+
+export interface Scheduled {
+  roomId: string;
+  text: string;
+  replyTo?: string;
+  mentions?: string[];
+  at: string;
+  error?: string;
+}
+
+export interface Reminder {
+  text?: string;
+  roomId?: string;
+  messageId?: string;
+  at: string;
+  due?: boolean;
 }
 
 export interface Person {
@@ -993,3 +1138,9 @@ export interface Hit {
 }
 
 export type ErrorCode = 'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'unconfirmed' | 'second-factor' | 'retry' | 'internal';
+
+export interface PollOption {
+  text: string;
+  votes?: number;
+  userIds?: string[];
+}

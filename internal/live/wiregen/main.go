@@ -24,8 +24,8 @@ var unions = map[string]string{
 	"Kind": "'invalid' | 'unauthenticated' | 'forbidden' | 'not-found' | 'conflict' | 'rate-limited' | 'too-large' | 'unavailable' | 'unconfirmed' | 'second-factor' | 'retry' | 'internal'",
 	"Role": "'owner' | 'admin' | 'moderator' | 'member' | 'guest'", "RoomKind": "'public' | 'private' | 'announcement' | 'direct' | 'group' | 'thread'",
 	"HistoryMode": "'all' | 'joined'", "Level": "'all' | 'mentions' | 'none' | ''", "DirectFrom": "'everybody' | 'shared' | 'nobody'",
-	"PersonalKind": "'saved' | 'draft' | 'room' | 'notify' | 'privacy' | 'block'",
-	"EntryKind":    "'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'thread'",
+	"PersonalKind": "'saved' | 'draft' | 'room' | 'notify' | 'privacy' | 'block' | 'scheduled' | 'reminder'",
+	"EntryKind":    "'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'poll' | 'thread'",
 }
 
 // generator collects the types that are met.
