@@ -81,27 +81,6 @@ func (c *Compression) threshold() int {
 	return c.Threshold
 }
 
-// Trace is a set of hooks, each of which may be nil. They are called synchronously and must not block.
-type Trace struct {
-	// Opened and Closed bracket a session.
-	Opened func(s *Session)
-	Closed func(s *Session, reason Reason, err error)
-	// Upgraded is called when a session moved to another transport.
-	Upgraded func(s *Session)
-	// Refused is called for every request turned away.
-	Refused func(r *http.Request, why *Refusal)
-	// Flushed is called after each write to a client, by whatever transport: the messages and bytes in it.
-	Flushed func(messages, bytes int)
-	// Received is called for each message of a client, before its handler: its size in bytes, without framing.
-	Received func(s *Session, bytes int)
-	// FellBehind is called when a connection's socket buffer is full.
-	FellBehind func(s *Session)
-	// Forwarded is called for every request that was sent to the node of its session; err says why that did not answer.
-	Forwarded func(r *http.Request, node string, err error)
-	// Panicked is called when a Handler panicked; the session is closed.
-	Panicked func(s *Session, value any, stack []byte)
-}
-
 // StickyCookie is the cookie that Node's engine.io sends by default when told to send one.
 func StickyCookie() *http.Cookie {
 	return &http.Cookie{Name: "io", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode}

@@ -321,6 +321,13 @@ func (a *ClusterAdapter) answerFetch(m *ClusterMessage) error {
 	if err != nil {
 		return err
 	}
+	if shown := a.ns.shown.Load(); shown != nil {
+		for i := range sockets {
+			if s := a.ns.Socket(sockets[i].ID); s != nil {
+				sockets[i].Data = (*shown)(s)
+			}
+		}
+	}
 	return a.respond(m, &ClusterMessage{Type: ClusterFetchResponse, Sockets: sockets})
 }
 

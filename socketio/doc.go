@@ -37,6 +37,7 @@
 //	allowUpgrades, cookie: true              Options.Engine.DisallowUpgrades, .Cookie: engineio.StickyCookie()
 //	serveClient                              Options.ClientFiles
 //	connectionStateRecovery                  Options.Recovery
+//	instrument(io, …) of @socket.io/admin-ui adminui.Instrument
 //	skipMiddlewares                          Recovery.RunMiddlewares, the other way round
 //
 // Not needed here: destroyUpgrade and its timeout (net/http answers what no handler takes), addTrailingSlash (both are answered),

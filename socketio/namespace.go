@@ -29,6 +29,7 @@ type Namespace struct {
 	private map[string]*Socket // those that may be recovered, by their private ids
 	events  atomic.Pointer[namespaceHandlers]
 	unknown atomic.Pointer[Handler]
+	shown   atomic.Pointer[func(*Socket) any] // what other nodes get to see of a socket's data
 }
 
 // namespaceHandlers is replaced as a whole when something is registered, so that dispatching takes no lock.
@@ -113,6 +114,9 @@ func (ns *Namespace) OnRooms(h RoomHooks) {
 	list = append(list, h)
 	ns.hooks.Store(&list)
 }
+
+// OnShown sets what makes the data of a socket that other nodes get to see; without it they see what SetData stored.
+func (ns *Namespace) OnShown(fn func(s *Socket) any) { ns.shown.Store(&fn) }
 
 func (ns *Namespace) roomHooks() []RoomHooks {
 	if list := ns.hooks.Load(); list != nil {

@@ -66,6 +66,9 @@ func (s *Socket) SetData(v any) {
 	s.mu.Lock()
 	s.data = v
 	s.mu.Unlock()
+	if t := s.ns.server.trace.DataSet; t != nil {
+		t(s)
+	}
 }
 
 // Connected reports whether the socket is still connected.

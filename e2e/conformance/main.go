@@ -1,7 +1,7 @@
 // Conformance is the server under test for the official Socket.IO suites and for the benchmark. It has no storage and none of
 // the product: what is measured and judged here is the engine alone.
 //
-//	go run ./e2e/conformance -addr 127.0.0.1:3210 -suite engineio-v4|engineio-v3|socketio-v5|client|cluster|bench
+//	go run ./e2e/conformance -addr 127.0.0.1:3210 -suite engineio-v4|engineio-v3|socketio-v5|client|cluster|adminui|bench
 package main
 
 import (
@@ -26,8 +26,8 @@ type suite struct {
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:3210", "where to listen")
-	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client, cluster or bench; decode reads packets from standard input")
-	parser := flag.String("parser", "json", "for client and bench: json or msgpack")
+	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client, cluster, adminui or bench; decode reads packets from standard input")
+	parser := flag.String("parser", "json", "for client, adminui and bench: json or msgpack")
 	adapter := flag.String("adapter", "pubsub", "for cluster: pubsub, sharded or streams")
 	redisAddr := flag.String("redis", "", "for cluster: where Redis is")
 	profile := flag.String("pprof", "", "where to serve profiles; empty is nowhere")
@@ -90,6 +90,8 @@ func newSuite(name, parser string) (suite, error) {
 		return protocolSuite(), nil
 	case "client":
 		return clientSuite(parser)
+	case "adminui":
+		return adminSuite(parser)
 	case "bench":
 		return benchSuite(parser)
 	}

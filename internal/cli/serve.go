@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"parley/internal/live"
 	"parley/internal/peers"
 	"parley/internal/telemetry"
+	"parley/socketio/adminui"
 	"parley/socketio/redis"
 	"parley/web"
 )
@@ -64,6 +66,7 @@ type program struct {
 	peers    *peers.Peers // nil for one node
 	nodes    *redis.Nodes // where the others are; nil for one node
 	door     *live.Door
+	sockets  *adminui.Admin // nil for none
 	accounts *auth.Accounts
 	oidc     *auth.OIDC // nil for none
 	jobs     *jobs.Queue
@@ -92,6 +95,9 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 		return nil, errors.Join(err, p.db.Close())
 	}
 	p.door = live.New(p.doorOptions(sessions))
+	if err := p.watchSockets(); err != nil {
+		return nil, errors.Join(err, p.door.Close(ctx), p.db.Close())
+	}
 	p.chat, err = chat.New(ctx, chat.Options{
 		DB: p.db, Publish: p.door.Deliver, Committed: p.metrics.Committed, Tracer: p.tracer(),
 		Limits: chatLimits(c),
@@ -142,11 +148,34 @@ func (p *program) connectPeers() (err error) {
 	if p.peers, err = peers.Connect(p.config.RedisURL, p.node); err != nil {
 		return err
 	}
-	p.nodes, err = redis.NewNodes(redis.NodesOptions{Name: p.node[:10], Options: redis.Options{
-		Client: p.peers.Client(), Prefix: "parley", OnError: func(err error) { p.log.Debug("nodes", "error", err) },
-	}})
+	p.nodes, err = redis.NewNodes(redis.NodesOptions{Name: p.node[:10], Options: p.redisOptions()})
 	if err != nil {
 		return err
+	}
+	return nil
+}
+
+func (p *program) redisOptions() redis.Options {
+	return redis.Options{Client: p.peers.Client(), Prefix: "parley", OnError: func(err error) { p.log.Debug("nodes", "error", err) }}
+}
+
+// watchSockets lets the operator watch the connections of all nodes on the Socket.IO admin page. It shows numbers and obeys nothing:
+// a socket that it could put into a room would hear what it must not.
+func (p *program) watchSockets() (err error) {
+	name, hash, set := strings.Cut(p.config.SocketAdmin, ":")
+	if !set {
+		return nil
+	}
+	o := adminui.Options{
+		Auth: &adminui.BasicAuth{Username: name, Password: hash}, ReadOnly: true, Mode: adminui.Production,
+		OnError: func(err error) { p.log.Debug("socket admin", "error", err) },
+	}
+	if p.peers != nil {
+		o.ServerID = p.nodes.Self()
+		o.Store = redis.NewAdminSessions(redis.AdminSessionsOptions{Client: p.peers.Client(), Prefix: "parley-admin"})
+	}
+	if p.sockets, err = adminui.Instrument(p.door.Server(), o); err != nil {
+		return fmt.Errorf("PARLEY_SOCKET_ADMIN: %w", err)
 	}
 	return nil
 }
@@ -180,6 +209,7 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 	if p.peers != nil {
 		o.Nodes, o.Node = p.peers, p.node
 		o.Engine.Nodes = p.nodes
+		o.Adapter = redis.NewPubSub(redis.PubSubOptions{Options: p.redisOptions()})
 	}
 	if len(c.AllowedOrigins) > 0 {
 		o.Engine.CORS = &engineio.CORS{AllowOrigin: o.Admission.Listed, Credentials: true}
@@ -272,6 +302,7 @@ func (p *program) stepAside() {
 // failure.
 func (p *program) drain(ctx context.Context) error {
 	p.door.StopAdmitting()
+	p.closeSockets()
 	if err := p.door.Drain(ctx, p.config.DrainTimeout/2); err != nil {
 		p.log.Warn("not all clients left in time", "error", err)
 	}
@@ -320,9 +351,16 @@ func (p *program) closePeers() {
 	}
 }
 
+func (p *program) closeSockets() {
+	if p.sockets != nil {
+		p.sockets.Close()
+	}
+}
+
 // release gives up what build has opened, when there is nothing to drain.
 func (p *program) release(ctx context.Context) error {
 	_ = p.http.Close() // it serves nobody
+	p.closeSockets()
 	err := p.door.Close(ctx)
 	p.jobs.Close()
 	p.chat.Close()

@@ -112,6 +112,7 @@ type Config struct {
 	LogLevel        string        `env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat       string        `env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 	AdminAddr       string        `env:"PARLEY_ADMIN_ADDR" default:"" help:"Address of a second listener for profiles, live plots of the runtime and /metrics, as 127.0.0.1:6060; empty is none."`
+	SocketAdmin     string        `env:"PARLEY_SOCKET_ADMIN" name:"socket-admin" default:"" help:"Name and bcrypt hash, as admin:$2y$10$… (htpasswd -nB admin), of those who may watch this server's connections on the Socket.IO admin page, numbers only; empty is nobody."`
 	OTLPEndpoint    string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" name:"otlp-endpoint" default:"" help:"Collector that traces are sent to by OTLP over HTTP, as http://localhost:4318; empty is none."`
 	OTLPHeaders     []string      `env:"OTEL_EXPORTER_OTLP_HEADERS" name:"otlp-headers" help:"Headers for the collector, as name=value (comma list)."`
 	TraceShare      float64       `env:"OTEL_TRACES_SAMPLER_ARG" name:"trace-share" default:"0.1" help:"Share of the events that are traced, 0 to 1."`
@@ -236,6 +237,9 @@ func (c *Config) Check() error {
 	}
 	if _, port, err := net.SplitHostPort(c.NodeAddress); c.NodeAddress != "" && (err != nil || port == "") {
 		return fmt.Errorf("PARLEY_NODE_ADDRESS: %q is no address: write it like 10.0.0.7:3000", c.NodeAddress)
+	}
+	if name, hash, _ := strings.Cut(c.SocketAdmin, ":"); c.SocketAdmin != "" && (name == "" || !strings.HasPrefix(hash, "$2")) {
+		return errors.New("PARLEY_SOCKET_ADMIN must be a name and the bcrypt hash of a password, as htpasswd -nB admin prints them")
 	}
 	if err := c.readOrigins(); err != nil {
 		return err

@@ -72,6 +72,16 @@ func TestTrustedProxies(t *testing.T) {
 	}
 }
 
+func TestTheSocketAdminNeedsAPassword(t *testing.T) {
+	for text, good := range map[string]bool{
+		"admin:$2y$10$AAAAAAAAAAAAAAAAAAAAAA": true, "admin": false, "admin:": false, "admin:in the clear": false, ":$2y$10$AAAAAAAAAAAAAAAAAAAAAA": false,
+	} {
+		if _, err := Parse([]string{"--socket-admin=" + text}, io.Discard); (err == nil) != good {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func TestSizesAndRates(t *testing.T) {
 	for text, want := range map[string]Size{"64KiB": 64 << 10, "1MiB": 1 << 20, "2 GiB": 2 << 30, "512": 512, "7B": 7} {
 		var s Size

@@ -28,8 +28,9 @@ type Options struct {
 	Node        string // this one's name among them
 	Guests      bool   // whether people without an account are admitted
 	Log         *slog.Logger
-	Engine      engineio.Options // its AllowRequest and Trace are the door's own
-	ClientFiles fs.FS            // of the browser's client library
+	Engine      engineio.Options        // its AllowRequest and Trace are the door's own
+	ClientFiles fs.FS                   // of the browser's client library
+	Adapter     socketio.AdapterFactory // of namespaces other than the door's own; nil keeps them to this node
 	Admission   Admission
 	Rates       Rates
 	Overload    Overload
@@ -100,7 +101,7 @@ func New(o Options) *Door {
 	engine.Trace = d.engineTrace()
 	d.io = socketio.NewServer(socketio.Options{
 		Engine: engine, ConnectTimeout: o.JoinTimeout, ClientFiles: o.ClientFiles,
-		MaxNamespaces: 4, MaxRooms: 1000, MaxPendingAcks: 100, Trace: d.trace(),
+		Adapter: adapterOf(o.Adapter), MaxNamespaces: 4, MaxRooms: 1000, MaxPendingAcks: 100, Trace: d.trace(),
 	})
 	d.io.OnConnection(d.connected)
 	d.io.OnDisconnect(func(s *socketio.Socket, _ string) { d.disconnected(s) })
@@ -119,6 +120,19 @@ func (d *Door) SetChat(c *chat.Chat, accounts *auth.Accounts) {
 		return entries, err
 	}
 }
+
+// adapterOf keeps the door's own namespace to this node: what nodes tell each other of it goes another way.
+func adapterOf(others socketio.AdapterFactory) socketio.AdapterFactory {
+	return func(ns *socketio.Namespace) (socketio.Adapter, error) {
+		if ns.Name() == "/" || others == nil {
+			return socketio.NewMemory(ns), nil
+		}
+		return others(ns)
+	}
+}
+
+// Server is the Socket.IO server behind the door, for namespaces of the operator's. They are added before the first request.
+func (d *Door) Server() *socketio.Server { return d.io }
 
 // ServeHTTP answers below /socket.io.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.io.ServeHTTP(w, r) }
