@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 	"internal/cli":       {"engineio", "socketio", "socketio/redis", "socketio/adminui", "internal/", "web"},
 	"e2e":                {"socketio", "engineio", "socketio/"},
 	"e2e/":               {"socketio", "engineio", "socketio/"},
+	"e2e/bench":          {"socketio/client", "internal/db/dbtest", "internal/peers/redistest"},
 	"e2e/torture":        {"socketio/client", "internal/db/dbtest", "internal/peers/redistest"},
 }
 

@@ -8,9 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// generator is all clients of one run, on one epoll.
+// generator is all clients of one run, on one epoll. They go to the servers' ports by turns.
 type generator struct {
-	port  int
+	ports []int
+	next  int
 	epoll int
 	conns []*conn
 	byFD  map[int32]*conn
@@ -29,12 +30,12 @@ type conn struct {
 	acked   time.Time
 }
 
-func newGenerator(port int) (*generator, error) {
+func newGenerator(ports ...int) (*generator, error) {
 	ep, err := unix.EpollCreate1(0)
 	if err != nil {
 		return nil, err
 	}
-	return &generator{port: port, epoll: ep, byFD: map[int32]*conn{}, buf: make([]byte, 256<<10)}, nil
+	return &generator{ports: ports, epoll: ep, byFD: map[int32]*conn{}, buf: make([]byte, 256<<10)}, nil
 }
 
 func (g *generator) close() {
@@ -55,7 +56,8 @@ func (g *generator) dial() (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: g.port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+	g.next++
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: g.ports[g.next%len(g.ports)], Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
 	}
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)

@@ -16,23 +16,52 @@ type options struct {
 	only    string
 	peers   string
 	profile string
+	what    string
+	people  int
+	group   string
 }
 
 func main() {
 	var o options
+	flag.StringVar(&o.what, "what", "peers,growth,wire,crowd", "what to measure: servers side by side, one to four nodes, bytes on the wire, 100,000 connections")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each scenario is run for each server; the median counts")
 	flag.DurationVar(&o.seconds, "time", 4*time.Second, "how long a measurement lasts")
 	flag.StringVar(&o.only, "only", "", "run only scenarios whose name contains this")
 	flag.StringVar(&o.peers, "peers", "parley,node,durable", "the servers to measure; ratios are to node. durable is the product, which stores every message before its acknowledgement")
 	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of parley in each scenario, which slows it down a little")
+	flag.IntVar(&o.people, "people", 100_000, "connections of the crowd")
+	flag.StringVar(&o.group, "group", "", "play a part of the crowd: port:people; the crowd starts these processes itself")
 	flag.Parse()
-	if err := run(o); err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+	if o.group != "" {
+		if err := playGroup(o.group); err != nil {
+			fmt.Fprintln(os.Stderr, "group:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	for _, what := range strings.Split(o.what, ",") {
+		if err := run(what, o); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
 	}
 }
 
-func run(o options) error {
+func run(what string, o options) error {
+	switch what {
+	case "peers":
+		return sideBySide(o)
+	case "growth":
+		return growth(o)
+	case "crowd":
+		return crowd(o)
+	case "wire":
+		return wire(o)
+	}
+	return fmt.Errorf("there is no %q to measure", what)
+}
+
+func sideBySide(o options) error {
 	runtime.LockOSThread()
 	peers, err := preparePeers(strings.Split(o.peers, ","))
 	if err != nil {

@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,11 +73,9 @@ func (s *peerSet) parley() (peer, error) {
 
 // durable builds the product itself, on its embedded database.
 func (s *peerSet) durable() (peer, error) {
-	bin := filepath.Join(s.dir, "parley")
-	build := exec.Command("go", "build", "-trimpath", "-o", bin, "parley/cmd/parley")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return peer{}, fmt.Errorf("%w: %s", err, out)
+	bin, err := buildProduct(s.dir)
+	if err != nil {
+		return peer{}, err
 	}
 	return peer{"durable", true, func(port int) *exec.Cmd {
 		cmd := exec.Command(bin, "serve", "--host=127.0.0.1", "--port="+strconv.Itoa(port), "--rate-limit=off", "--log-level=error",
@@ -119,6 +119,13 @@ type instance struct {
 }
 
 func (p peer) start(profiled bool) (*instance, error) {
+	return p.launch(profiled, true)
+}
+
+// startOn starts a server, with one thread on processor 0 if it is pinned.
+func (p peer) startOn(pinned bool) (*instance, error) { return p.launch(false, pinned) }
+
+func (p peer) launch(profiled, pinned bool) (*instance, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -129,14 +136,18 @@ func (p peer) start(profiled bool) (*instance, error) {
 	if profiled {
 		s.cmd.Args = append(s.cmd.Args, "-pprof", "127.0.0.1:"+strconv.Itoa(port+1))
 	}
-	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	s.cmd.Stderr = os.Stderr
+	if pinned {
+		s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if err := pin(s.cmd.Process.Pid, 0); err != nil {
-		s.stop()
-		return nil, err
+	if pinned {
+		if err := pin(s.cmd.Process.Pid, 0); err != nil {
+			s.stop()
+			return nil, err
+		}
 	}
 	for range 500 {
 		c, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
@@ -177,15 +188,35 @@ func pin(pid, cpu int) error {
 func pinSelf(cpu int) error { return pin(os.Getpid(), cpu) }
 
 // cpuSeconds is the processor time the server has used.
-func (s *instance) cpuSeconds() float64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+func (s *instance) cpuSeconds() float64 { return processSeconds(s.cmd.Process.Pid, false) }
+
+// processSeconds is the processor time of a process, if asked for with its children that have ended.
+func processSeconds(pid int, children bool) (sum float64) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0
 	}
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
-	user, _ := strconv.ParseFloat(fields[11], 64)
-	system, _ := strconv.ParseFloat(fields[12], 64)
-	return (user + system) / 100 // USER_HZ is 100 on Linux
+	for i, field := range fields[11:15] {
+		if v, err := strconv.ParseFloat(field, 64); err == nil && (i < 2 || children) {
+			sum += v
+		}
+	}
+	return sum / 100 // USER_HZ is 100 on Linux
+}
+
+// get asks the server, and returns what it answers if that is a success.
+func (s *instance) get(path string) (string, error) {
+	res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", s.port, path))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = res.Body.Close() }() // it has been read
+	text, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", path, res.Status)
+	}
+	return string(text), err
 }
 
 // pss is the memory the server uses, shared pages in proportion, in KiB.

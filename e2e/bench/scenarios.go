@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +17,7 @@ type scenario struct {
 	product bool // the built product, which stores every message, can do it too
 }
 
-const chatText = `42%d["chat-message",{"text":"a message of ordinary length, as people write them"}]`
+const chatText = `42%d["chat-message",{"text":"` + ordinary + `"}]`
 
 var scenarios = []scenario{
 	{"fan-out, 1,000 clients, 16 outstanding", fanOutFigures, "≥ 15", fanOut(1000, 16), true},
@@ -73,10 +71,8 @@ func equalRate(g *generator, s *instance, d time.Duration) ([]float64, error) {
 	var took []time.Duration
 	begun := time.Now()
 	g.onEvent = func(_ *conn, payload []byte) {
-		_, rest, ok := strings.Cut(string(payload), `"text":"@`)
-		digits, _, _ := strings.Cut(rest, `"`)
-		if at, err := strconv.ParseInt(digits, 10, 64); ok && err == nil {
-			took = append(took, time.Since(begun)-time.Duration(at))
+		if at, ok := saidAt(payload); ok {
+			took = append(took, time.Since(begun)-at)
 		}
 	}
 	cpu := s.cpuSeconds()
@@ -213,45 +209,8 @@ func churn(g *generator, s *instance, d time.Duration) ([]float64, error) {
 func reconnect(g *generator, _ *instance, _ time.Duration) ([]float64, error) {
 	const clients = 5000
 	start := time.Now()
-	stage := map[int32]int{}
-	for range clients {
-		c, err := g.dial()
-		if err != nil {
-			return nil, err
-		}
-		if err := g.watch(c); err != nil {
-			return nil, err
-		}
-		if err := c.write([]byte(upgradeRequest)); err != nil {
-			return nil, err
-		}
-	}
-	joined := 0
-	var events [256]unix.EpollEvent
-	for joined < clients {
-		n, _ := unix.EpollWait(g.epoll, events[:], 100) // interrupted is as good as nothing
-		for _, e := range events[:max(n, 0)] {
-			n, err := unix.Read(int(e.Fd), g.buf)
-			if err != nil || n == 0 {
-				return nil, fmt.Errorf("a connection ended: %v", err)
-			}
-			c, b := g.byFD[e.Fd], g.buf[:n]
-			switch {
-			case stage[e.Fd] == 0 && containsText(b, `0{"sid"`):
-				stage[e.Fd], err = 1, c.write(clientFrame("40"))
-			case stage[e.Fd] == 1 && containsText(b, `40{"sid"`):
-				stage[e.Fd], err = 2, c.write(clientFrame(`420["user-join",{"username":"bench"}]`))
-			case stage[e.Fd] == 2 && containsText(b, "430["):
-				stage[e.Fd] = 3
-				joined++
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		if time.Since(start) > time.Minute {
-			return nil, fmt.Errorf("only %d of %d joined within a minute", joined, clients)
-		}
+	if err := g.storm(clients, clients, time.Minute); err != nil {
+		return nil, err
 	}
 	return []float64{time.Since(start).Seconds()}, nil
 }

@@ -65,6 +65,9 @@ func (s *Server) Run() error {
 	return errors.New("redis-server does not answer")
 }
 
+// PID is the id of its process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
 // Signal sends it a signal, as to stop it for a while.
 func (s *Server) Signal(sig syscall.Signal) { _ = s.cmd.Process.Signal(sig) }
 

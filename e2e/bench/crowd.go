@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	crowdNodes    = 6 // processes, and as many that play the people: each may have 20,000 open files
+	crowdMessages = 5
+	crowdPause    = 4 * time.Second
+)
+
+// crowd connects many people to six nodes, and lets some of them speak to all.
+func crowd(o options) error {
+	dir, err := os.MkdirTemp("", "parley-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	bin, err := buildProduct(dir)
+	if err != nil {
+		return err
+	}
+	c, err := startCluster(bin, dir, crowdNodes, false)
+	if err != nil {
+		return err
+	}
+	defer c.stop()
+	fmt.Printf("%d people on %d nodes, Postgres and Redis, nothing pinned\n", o.people, crowdNodes)
+	before, sockets := c.memory(), socketMemory()
+	begun := time.Now()
+	groups, err := startGroups(c, o.people)
+	defer func() {
+		for _, g := range groups {
+			g.stop()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	took := time.Since(begun)
+	nodes, postgres, redis := c.used()
+	fmt.Printf("  all have joined after %.0f s: %.0f a second; CPU-ms a join: nodes %.2f, Postgres %.2f, Redis %.2f\n", took.Seconds(),
+		float64(o.people)/took.Seconds(), nodes*1e3/float64(o.people), postgres*1e3/float64(o.people), redis*1e3/float64(o.people))
+	if err := c.countConnections(o.people); err != nil {
+		return err
+	}
+	time.Sleep(10 * time.Second) // memory that is no longer used goes back by and by
+	idle, _, _ := c.used()
+	time.Sleep(10 * time.Second)
+	idleAfter, _, _ := c.used()
+	fmt.Printf("  memory of the nodes: %.1f KiB a connection (%.0f MiB altogether); of the kernel's sockets, both ends: %.1f KiB\n",
+		(c.memory()-before)/float64(o.people), c.memory()/1024, (socketMemory()-sockets)/float64(o.people))
+	fmt.Printf("  idle: %.1f %% of a processor per 10,000 connections\n", (idleAfter-idle)/10*100/float64(o.people)*10_000)
+	return speak(c, groups, o.people)
+}
+
+// countConnections fails unless everybody is connected.
+func (c *cluster) countConnections(want int) error {
+	sum := 0
+	for _, s := range c.nodes {
+		text, err := s.get("/health")
+		var health struct{ Connections int }
+		if err == nil {
+			err = json.Unmarshal([]byte(text), &health)
+		}
+		if err != nil {
+			return err
+		}
+		sum += health.Connections
+	}
+	if sum != want {
+		return fmt.Errorf("%d of %d are connected", sum, want)
+	}
+	return nil
+}
+
+// speak lets one person of each of some groups speak to everybody.
+func speak(c *cluster, groups []*group, people int) error {
+	nodes, postgres, redis := c.used()
+	for i := range crowdMessages {
+		if err := groups[i%len(groups)].tell("say"); err != nil {
+			return err
+		}
+		time.Sleep(crowdPause)
+	}
+	nodes2, postgres2, redis2 := c.used()
+	var all heardBy
+	for _, g := range groups {
+		var h heardBy
+		if err := g.ask("report", &h); err != nil {
+			return err
+		}
+		all.Count += h.Count
+		all.P50, all.P99, all.Max = append(all.P50, h.P50...), append(all.P99, h.P99...), max(all.Max, h.Max)
+	}
+	want := crowdMessages * people
+	fmt.Printf("  %d messages to everybody: %d of %d deliveries; median after %.0f ms, p99 %.0f ms (the slowest group's), the last %.0f ms\n",
+		crowdMessages, all.Count, want, median(all.P50), slices.Max(all.P99), all.Max)
+	fmt.Printf("  CPU-s per million deliveries: nodes %.2f, Postgres %.2f, Redis %.2f\n\n", (nodes2-nodes)/float64(want)*1e6,
+		(postgres2-postgres)/float64(want)*1e6, (redis2-redis)/float64(want)*1e6)
+	if all.Count != want {
+		return errors.New("not everybody heard everything")
+	}
+	return nil
+}
+
+// socketMemory is what the kernel has for TCP's buffers, in KiB.
+func socketMemory() float64 {
+	text, _ := os.ReadFile("/proc/net/sockstat") // without it, 0
+	_, rest, _ := strings.Cut(string(text), "TCP:")
+	line, _, _ := strings.Cut(rest, "\n")
+	_, pages, _ := strings.Cut(line, "mem ")
+	n, _ := strconv.ParseFloat(strings.TrimSpace(pages), 64)
+	return n * float64(os.Getpagesize()) / 1024
+}
+
+// group is a process that plays the people of one node.
+type group struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// heardBy is what a group has heard, in ms after it was said.
+type heardBy struct {
+	Count    int
+	P50, P99 []float64
+	Max      float64
+}
+
+func startGroups(c *cluster, people int) (groups []*group, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range c.nodes {
+		n := people / len(c.nodes)
+		if i < people%len(c.nodes) {
+			n++
+		}
+		g := &group{cmd: exec.Command(self, "-group", fmt.Sprintf("%d:%d", s.port, n))}
+		g.cmd.Stderr = os.Stderr
+		if g.in, err = g.cmd.StdinPipe(); err != nil {
+			return groups, err
+		}
+		out, err := g.cmd.StdoutPipe()
+		if err != nil {
+			return groups, err
+		}
+		g.out = bufio.NewReader(out)
+		if err := g.cmd.Start(); err != nil {
+			return groups, err
+		}
+		groups = append(groups, g)
+	}
+	for _, g := range groups {
+		var joined int
+		if err := g.answer(&joined); err != nil {
+			return groups, err
+		}
+	}
+	return groups, nil
+}
+
+func (g *group) tell(what string) error {
+	_, err := fmt.Fprintln(g.in, what)
+	return err
+}
+
+func (g *group) ask(what string, into any) error { return errors.Join(g.tell(what), g.answer(into)) }
+
+func (g *group) answer(into any) error {
+	line, err := g.out.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("a group of people has ended: %w", err)
+	}
+	return json.Unmarshal(line, into)
+}
+
+func (g *group) stop() {
+	_ = g.cmd.Process.Kill()
+	_ = g.cmd.Wait() // "signal: killed"
+}
+
+// playGroup is the process of a group: it connects so many people to a port, says so, and then does what it is told.
+func playGroup(what string) error {
+	var port, people int
+	if _, err := fmt.Sscanf(what, "%d:%d", &port, &people); err != nil {
+		return err
+	}
+	g, err := newGenerator(port)
+	if err != nil {
+		return err
+	}
+	if err := g.storm(people, 32, 10*time.Minute); err != nil {
+		return err
+	}
+	fmt.Println(people)
+	told := make(chan string)
+	go func() {
+		defer close(told)
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			told <- lines.Text()
+		}
+	}()
+	var took []float64
+	g.onEvent = func(_ *conn, head []byte) {
+		if at, ok := saidAt(head); ok {
+			took = append(took, float64((machineTime()-at).Microseconds())/1000)
+		}
+	}
+	for {
+		select {
+		case what, ok := <-told:
+			switch {
+			case !ok:
+				return nil
+			case what == "say":
+				err = g.conns[0].write(clientFrame(fmt.Sprintf(`427["chat-message",{"text":"@%d"}]`, machineTime())))
+			default:
+				slices.Sort(took)
+				h := heardBy{Count: len(took)}
+				if len(took) > 0 {
+					h.P50, h.P99, h.Max = []float64{took[len(took)/2]}, []float64{took[len(took)*99/100]}, took[len(took)-1]
+				}
+				err = json.NewEncoder(os.Stdout).Encode(h)
+			}
+		default:
+			err = g.poll(50 * time.Millisecond)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// machineTime is a clock that all processes of the machine have in common.
+func machineTime() time.Duration {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // cannot fail
+	return time.Duration(t.Nano())
+}
