@@ -15,6 +15,7 @@ import (
 var mayImport = map[string][]string{
 	"cmd/parley":         {"internal/cli"},
 	"engineio":           {},
+	"engineio/":          {"engineio"},
 	"socketio":           {"engineio"},
 	"socketio/":          {"socketio", "engineio"},
 	"socketio/internal/": {},
@@ -40,7 +41,7 @@ var mayImport = map[string][]string{
 	"internal/load":      {"socketio/client"},
 	"internal/doctor":    {"socketio/client"},
 	"web":                {},
-	"internal/cli":       {"engineio", "socketio", "socketio/redis", "socketio/adminui", "internal/", "web"},
+	"internal/cli":       {"engineio", "engineio/", "socketio", "socketio/redis", "socketio/adminui", "internal/", "web"},
 	"e2e":                {"socketio", "engineio", "socketio/"},
 	"e2e/":               {"socketio", "engineio", "socketio/"},
 	"e2e/bench":          {"socketio/client", "internal/db/dbtest", "internal/peers/redistest"},

@@ -38,12 +38,13 @@ type Refusal struct {
 // Error implements error.
 func (r *Refusal) Error() string {
 	if r.Detail != "" {
-		return r.text() + ": " + r.Detail
+		return r.Text() + ": " + r.Detail
 	}
-	return r.text()
+	return r.Text()
 }
 
-func (r *Refusal) text() string {
+// Text is what the client is told.
+func (r *Refusal) Text() string {
 	if r.Message != "" {
 		return r.Message
 	}
@@ -64,6 +65,9 @@ func (r *Refusal) status() int {
 	}
 }
 
+// Answer answers a request with the refusal. It is for transports of other packages.
+func (r *Refusal) Answer(w http.ResponseWriter) { r.write(w, false) }
+
 // write answers a request. A WebSocket client gets plain text, as Node answers a failed upgrade; the rest get JSON.
 func (r *Refusal) write(w http.ResponseWriter, upgrade bool) {
 	h := w.Header()
@@ -78,13 +82,13 @@ func (r *Refusal) write(w http.ResponseWriter, upgrade bool) {
 			status = http.StatusBadRequest
 		}
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte(r.text()))
+		_, _ = w.Write([]byte(r.Text()))
 		return
 	}
 	body, _ := json.Marshal(struct {
 		Code    Code   `json:"code"`
 		Message string `json:"message"`
-	}{r.Code, r.text()})
+	}{r.Code, r.Text()})
 	h.Set("Content-Type", "application/json")
 	w.WriteHeader(r.status())
 	_, _ = w.Write(body)

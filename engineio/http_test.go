@@ -154,7 +154,7 @@ func TestTrace(t *testing.T) {
 		Opened:   func(*Session) { note("opened", 1) },
 		Closed:   func(_ *Session, r Reason, _ error) { note("closed: "+string(r), 1) },
 		Upgraded: func(s *Session) { note("upgraded to "+s.Transport(), 1) },
-		Refused:  func(_ *http.Request, why *Refusal) { note("refused: "+why.text(), 1) },
+		Refused:  func(_ *http.Request, why *Refusal) { note("refused: "+why.Text(), 1) },
 		Received: func(_ *Session, n int) { note("received", 1); note("bytes received", n) },
 		Flushed:  func(n, bytes int) { note("flushed", n) },
 	}})

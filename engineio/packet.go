@@ -36,6 +36,7 @@ type Message struct {
 type variants struct {
 	deflated []byte
 	v3       []byte
+	stream   []byte // of a WebTransport stream, when it is binary
 }
 
 // variants returns a copy of what there is.

@@ -200,10 +200,7 @@ func (srv *Server) admit(r *http.Request, eio string) *Refusal {
 }
 
 func (srv *Server) refuse(w http.ResponseWriter, r *http.Request, why *Refusal) {
-	if t := srv.opts.Trace; t.Refused != nil {
-		t.Refused(r, why)
-	}
-	why.write(w, isUpgrade(r))
+	srv.refused(r, why).write(w, isUpgrade(r))
 }
 
 func (srv *Server) headers(h http.Header, r *http.Request, initial bool) {

@@ -19,7 +19,7 @@ func (ws *wsLink) onProbe(p incoming) error {
 		if !open {
 			return errStopped
 		}
-		if ws.writeNow(newPacket(PacketPong, "probe").frame()) != nil {
+		if ws.writeNow(ws.encode(newPacket(PacketPong, "probe"))) != nil {
 			return errStopped
 		}
 		time.AfterFunc(noopInterval, func() { s.releasePolls(ws) })

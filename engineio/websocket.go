@@ -14,18 +14,24 @@ const (
 	lingerTimeout = 2 * time.Second
 	// patience is how long a frame that must not wait behind others may take on a stream.
 	patience = 100 * time.Millisecond
+	// streamLinger is how long a WebTransport session stays after its last packet has been written: ending it drops what is on its way,
+	// and its client does not end it by itself.
+	streamLinger = 500 * time.Millisecond
 )
 
 var readBuffers = sync.Pool{New: func() any { b := make([]byte, readBufferSize); return &b }}
 
-// wsLink is the WebSocket transport. A plain TCP connection on Linux is a socket of our own, which the shard reads and writes
-// (wssocket.go). Whatever else there is, TLS for example, is a stream with a goroutine that reads it (wsstream.go).
+// wsLink is the WebSocket transport, and, with other frames (webtransport.go), the WebTransport one. A plain TCP connection on Linux is
+// a socket of our own, which the shard reads and writes (wssocket.go). Whatever else there is, TLS for example, is a stream with a
+// goroutine that reads it (wsstream.go).
 //
 // The session's mutex guards all fields but those of the reader, and of the shard.
 type wsLink struct {
 	s    *Session
 	conn net.Conn // of a stream; nil for a socket of our own
 	sock socket
+
+	stream *streamReader // of WebTransport; nil for a WebSocket
 
 	deflate  int         // messages from this size on are compressed; 0 means none
 	rest     []byte      // what a full socket did not take of a write
@@ -65,7 +71,12 @@ func (ws *wsLink) limits() frameLimits {
 	return frameLimits{maxPayload: o.MaxPayload, maxFragments: o.MaxFragments, deflate: ws.deflate > 0}
 }
 
-func (ws *wsLink) name() string { return WebSocket }
+func (ws *wsLink) name() string {
+	if ws.stream != nil {
+		return WebTransport
+	}
+	return WebSocket
+}
 
 func (ws *wsLink) writable(s *Session) bool { return !s.behind && !ws.closed }
 
@@ -77,6 +88,9 @@ func (ws *wsLink) wake(s *Session) {
 }
 
 func (ws *wsLink) encode(m *Message) []byte {
+	if ws.stream != nil {
+		return m.streamFrame()
+	}
 	if m.binary && ws.s.handshake.EIO == 3 {
 		return m.frameV3()
 	}
@@ -124,7 +138,10 @@ func (ws *wsLink) drop() {
 func (ws *wsLink) end(s *Session, how ending) {
 	switch {
 	case how.graceful:
-		m := closeFrame(how.status)
+		m := closePacket
+		if ws.stream == nil {
+			m = closeFrame(how.status)
+		}
 		s.queue = append(s.queue, m)
 		s.bytes += m.Len()
 		ws.wake(s)
@@ -153,6 +170,9 @@ func (ws *wsLink) linger(s *Session) {
 // awaitPeer lets the peer send its close frame for a while. Closing at once, with bytes unread, would reset the connection and
 // could take the last messages with it.
 func (ws *wsLink) awaitPeer(d time.Duration) {
+	if ws.stream != nil {
+		d = min(d, streamLinger)
+	}
 	if ws.conn != nil {
 		_ = ws.conn.SetReadDeadline(time.Now().Add(d))
 		return
@@ -206,6 +226,9 @@ func writeReason(err error) Reason {
 }
 
 func (ws *wsLink) feed(p []byte) error {
+	if ws.stream != nil {
+		return ws.stream.feed(p, ws.onMessage)
+	}
 	limits := ws.limits()
 	return ws.frames.feed(p, &limits, ws)
 }

@@ -45,7 +45,7 @@ type frameError struct {
 	text   string
 }
 
-func (e *frameError) Error() string { return "engineio: websocket: " + e.text }
+func (e *frameError) Error() string { return "engineio: bad frame: " + e.text }
 
 func protocolError(text string) *frameError {
 	return &frameError{status: closeProtocol, reason: ReasonTransportError, text: text}

@@ -21,6 +21,10 @@ func writeWithin(conn net.Conn, p []byte, limit time.Duration) (int, error) {
 }
 
 func (ws *wsLink) startStream(response []byte) bool {
+	if len(response) == 0 { // an upgrade by WebTransport has been answered already
+		go ws.readLoop()
+		return true
+	}
 	if _, err := writeWithin(ws.conn, response, ws.s.srv.opts.WriteTimeout); err != nil {
 		_ = ws.conn.Close()
 		ws.s.srv.readers.Done()
@@ -39,7 +43,7 @@ func (ws *wsLink) readLoop() {
 	if err == nil {
 		err = ws.readStream()
 	}
-	if ws.finished(err) {
+	if ws.finished(err) && ws.stream == nil {
 		// What a misbehaving client still sends is discarded for a moment, so that it gets to read the close frame.
 		ws.awaitPeer(lingerTimeout / 4)
 		_, _ = io.CopyN(io.Discard, ws.conn, maxDiscard)
@@ -67,6 +71,10 @@ func (ws *wsLink) readStream() error {
 // sayGoodbye sends a close frame if the connection takes it, and waits for the peer's.
 func (ws *wsLink) sayGoodbye(status closeCode) {
 	defer ws.goodbye.Done()
+	if ws.stream != nil { // there is no frame for it: the session's end says it
+		_ = ws.conn.Close()
+		return
+	}
 	_, _ = writeWithin(ws.conn, closeFrame(status).frame(), patience) // the connection ends in any case
 	ws.awaitPeer(lingerTimeout)
 }

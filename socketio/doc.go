@@ -37,6 +37,8 @@
 //	allowUpgrades, cookie: true              Options.Engine.DisallowUpgrades, .Cookie: engineio.StickyCookie()
 //	serveClient                              Options.ClientFiles
 //	connectionStateRecovery                  Options.Recovery
+//	transports: [..., "webtransport"]        Options.Engine.Transports, and webtransport.Listen
+//	io.engine.onWebTransportSession          webtransport.Listen, or Engine().ServeWebTransport with another library
 //	instrument(io, …) of @socket.io/admin-ui adminui.Instrument
 //	skipMiddlewares                          Recovery.RunMiddlewares, the other way round
 //

@@ -62,10 +62,13 @@ export class Parley {
   }
 }
 
-export function launch() {
+export function launch({ quic = false } = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    args: [
+      '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+      ...(quic ? [] : ['--disable-quic']),
+    ],
   });
 }
 

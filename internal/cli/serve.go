@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"parley/engineio"
+	"parley/engineio/webtransport"
 	"parley/internal/api"
 	"parley/internal/auth"
 	"parley/internal/chat"
@@ -66,7 +67,8 @@ type program struct {
 	peers    *peers.Peers // nil for one node
 	nodes    *redis.Nodes // where the others are; nil for one node
 	door     *live.Door
-	sockets  *adminui.Admin // nil for none
+	sockets  *adminui.Admin       // nil for none
+	h3       *webtransport.Server // nil for none
 	accounts *auth.Accounts
 	oidc     *auth.OIDC // nil for none
 	jobs     *jobs.Queue
@@ -206,6 +208,9 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 			Broadcast: p.metrics.Broadcast, Written: p.metrics.Written, Filled: p.metrics.Filled,
 		},
 	}
+	if c.WebTransport != "" {
+		o.Engine.Transports = []string{engineio.Polling, engineio.WebSocket, engineio.WebTransport}
+	}
 	if p.peers != nil {
 		o.Nodes, o.Node = p.peers, p.node
 		o.Engine.Nodes = p.nodes
@@ -260,6 +265,9 @@ func (p *program) run(ctx context.Context, stop func(), listening func(net.Addr)
 	if err != nil {
 		return errors.Join(err, ln.Close(), p.release(context.Background()))
 	}
+	if err := p.serveWebTransport(); err != nil {
+		return errors.Join(err, ln.Close(), p.release(context.Background()))
+	}
 	if err := p.startJobs(ln.Addr()); err != nil {
 		return errors.Join(err, ln.Close(), p.release(context.Background()))
 	}
@@ -306,6 +314,7 @@ func (p *program) drain(ctx context.Context) error {
 	if err := p.door.Drain(ctx, p.config.DrainTimeout/2); err != nil {
 		p.log.Warn("not all clients left in time", "error", err)
 	}
+	p.closeWebTransport()
 	if err := p.http.Shutdown(ctx); err != nil {
 		_ = p.http.Close() // cuts what did not end in time
 	}
@@ -362,6 +371,7 @@ func (p *program) release(ctx context.Context) error {
 	_ = p.http.Close() // it serves nobody
 	p.closeSockets()
 	err := p.door.Close(ctx)
+	p.closeWebTransport()
 	p.jobs.Close()
 	p.chat.Close()
 	p.closePeers()

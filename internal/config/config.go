@@ -112,6 +112,9 @@ type Config struct {
 	LogLevel        string        `env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat       string        `env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 	AdminAddr       string        `env:"PARLEY_ADMIN_ADDR" default:"" help:"Address of a second listener for profiles, live plots of the runtime and /metrics, as 127.0.0.1:6060; empty is none."`
+	WebTransport    string        `env:"PARLEY_WEBTRANSPORT_ADDR" name:"webtransport-addr" default:"" help:"UDP address, as :443, at which clients may connect by WebTransport too, over HTTP/3; needs a certificate. Empty is none."`
+	TLSCert         string        `env:"PARLEY_TLS_CERT" name:"tls-cert" default:"" help:"File with the certificate chain (PEM) for WebTransport; read again when it changes."`
+	TLSKey          string        `env:"PARLEY_TLS_KEY" name:"tls-key" default:"" help:"File with the certificate's private key (PEM)."`
 	SocketAdmin     string        `env:"PARLEY_SOCKET_ADMIN" name:"socket-admin" default:"" help:"Name and bcrypt hash, as admin:$2y$10$… (htpasswd -nB admin), of those who may watch this server's connections on the Socket.IO admin page, numbers only; empty is nobody."`
 	OTLPEndpoint    string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" name:"otlp-endpoint" default:"" help:"Collector that traces are sent to by OTLP over HTTP, as http://localhost:4318; empty is none."`
 	OTLPHeaders     []string      `env:"OTEL_EXPORTER_OTLP_HEADERS" name:"otlp-headers" help:"Headers for the collector, as name=value (comma list)."`
@@ -237,6 +240,14 @@ func (c *Config) Check() error {
 	}
 	if _, port, err := net.SplitHostPort(c.NodeAddress); c.NodeAddress != "" && (err != nil || port == "") {
 		return fmt.Errorf("PARLEY_NODE_ADDRESS: %q is no address: write it like 10.0.0.7:3000", c.NodeAddress)
+	}
+	if c.WebTransport != "" {
+		if _, port, err := net.SplitHostPort(c.WebTransport); err != nil || port == "" {
+			return fmt.Errorf("PARLEY_WEBTRANSPORT_ADDR: %q is no address: write it like :443", c.WebTransport)
+		}
+		if c.TLSCert == "" || c.TLSKey == "" {
+			return errors.New("PARLEY_WEBTRANSPORT_ADDR needs PARLEY_TLS_CERT and PARLEY_TLS_KEY")
+		}
 	}
 	if name, hash, _ := strings.Cut(c.SocketAdmin, ":"); c.SocketAdmin != "" && (name == "" || !strings.HasPrefix(hash, "$2")) {
 		return errors.New("PARLEY_SOCKET_ADMIN must be a name and the bcrypt hash of a password, as htpasswd -nB admin prints them")

@@ -82,6 +82,17 @@ func TestTheSocketAdminNeedsAPassword(t *testing.T) {
 	}
 }
 
+func TestWebTransportNeedsAnAddressAndACertificate(t *testing.T) {
+	for args, good := range map[string]bool{
+		"--webtransport-addr=:443 --tls-cert=c.pem --tls-key=k.pem": true, "--webtransport-addr=:443": false,
+		"--webtransport-addr=:443 --tls-cert=c.pem": false, "--webtransport-addr=443 --tls-cert=c.pem --tls-key=k.pem": false,
+	} {
+		if _, err := Parse(strings.Fields(args), io.Discard); (err == nil) != good {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
 func TestSizesAndRates(t *testing.T) {
 	for text, want := range map[string]Size{"64KiB": 64 << 10, "1MiB": 1 << 20, "2 GiB": 2 << 30, "512": 512, "7B": 7} {
 		var s Size
