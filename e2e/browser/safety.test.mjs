@@ -9,12 +9,27 @@ import { vectors } from './xss.mjs';
 let browser, server;
 before(async () => {
   browser = await launch();
-  server = await Parley.start();
+  server = await Parley.start({ PARLEY_EVENTS_PER_MINUTE: '1000000' });
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
 });
+
+const BATCH = 12;
+
+/** Sends messages as somebody else, from a page. Returns the last one's seq. */
+function send(page, texts) {
+  return page.evaluate(async (all) => {
+    const { io } = await import('/socket.io/socket.io.esm.min.js');
+    const socket = (window.sender ??= io({ forceNew: true, transports: ['websocket'] }));
+    if (!socket.connected) await new Promise((done) => socket.on('connect', done));
+    await socket.emitWithAck('user-join', { username: 'Mallory' });
+    let seq = 0;
+    for (const text of all) seq = (await socket.emitWithAck('chat-message', { text })).seq;
+    return seq;
+  }, texts);
+}
 
 test('no text and no name runs anything', async () => {
   const corpus = vectors();
@@ -23,7 +38,12 @@ test('no text and no name runs anything', async () => {
   const ben = await person(browser, server.url, { name: 'Ben' });
   await connected(ana.page);
   await connected(ben.page);
-  for (const v of corpus) await say(ana.page, v);
+  for (const v of corpus.slice(0, 20)) await say(ana.page, v);
+  // The others in batches, each of which is drawn before the next.
+  for (let i = 20; i < corpus.length; i += BATCH) {
+    const newest = await send(ana.page, corpus.slice(i, i + BATCH));
+    for (const { page } of [ana, ben]) await page.locator(`.message[data-seq="${newest}"]`).waitFor();
+  }
   const last = corpus.at(-1);
   await eventually(async () => (await ben.page.locator('.message .text').last().textContent()) === last, 'all vectors arrived', 60_000);
   await showPeople(ben.page);

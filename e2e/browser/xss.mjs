@@ -9,6 +9,9 @@ export function vectors() {
   for (const code of run) {
     for (const tag of tags) for (const wrap of wraps) out.push(wrap(`<${tag}"${code}">`));
     for (const wrap of wraps) out.push(wrap(`<script>${code}</script>`));
+    const md = `<img src=x onerror="${code}">`;
+    out.push(`![x](javascript:${code})`, `<javascript:${code}>`, `[${md}](https://x.test/ '"onerror=${code}')`, `||${md}||`, `\`\`\`html\n${md}\n\`\`\``, `\`\`\`${md}\nx\n\`\`\``,
+      `| ${md} |\n| --- |\n| ${md} |`, `> # ${md}`, `- [ ] ${md}`, `@${md} :${md}:`, `[x]: javascript:${code}\n\n[x]`);
     out.push(`javascript:${code}`, `JaVaScRiPt:${code}`, `java\tscript:${code}`, `data:text/html,<script>${code}</script>`, `vbscript:${code}`,
       `[x](javascript:${code})`, `https://x.test/"onmouseover="${code}`, `https://x.test/'><svg/onload=${code}>`, `{{constructor.constructor('${code}')()}}`,
       `\${${code}}`, `<a href="javascript:${code}">x</a>`, `<svg><animate onbegin=${code} attributeName=x dur=1s>`, `<math><mtext><mglyph><svg><mtext><style><img src=x onerror=${code}>`);

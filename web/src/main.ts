@@ -1,5 +1,6 @@
 import { mount } from 'svelte';
 import './styles/app.css';
+import './styles/text.css';
 import { chosenLanguage, setLanguage } from './i18n/index.svelte';
 import App from './views/App.svelte';
 

@@ -1,6 +1,7 @@
 import { clearLogs, storedRooms } from '../database';
 import { t } from '../i18n/index.svelte';
 import { parseLink } from '../state/links';
+import type { Named } from '../state/mentions';
 import type { RoomLog } from '../state/room';
 import { layout, type Row } from '../state/rows';
 import { remember } from '../storage';
@@ -85,6 +86,15 @@ export class Chat {
   /** The open room's copy. */
   get log(): RoomLog {
     return this.logs.of(this.rooms.current);
+  }
+
+  /** Those of some people whose names are known here. */
+  named(userIds: string[]): Named[] {
+    const members = this.membersOf();
+    return userIds.flatMap((id): Named[] => {
+      const p: Named | undefined = this.people.known.get(id) ?? members.get(id) ?? this.people.here.find((x) => x.userId === id);
+      return p ? [{ userId: p.userId, username: p.username, login: p.login }] : [];
+    });
   }
 
   private membersOf() {

@@ -1,3 +1,4 @@
+import { loadEmoji } from '../state/emoji';
 import { recall, remember } from '../storage';
 
 const DEFAULTS = ['👍', '🎉', '❤️', '😂', '👀', '✅', '🙏', '🔥'];
@@ -24,3 +25,15 @@ function stored(): string[] {
 }
 
 export const quickReactions = new QuickReactions();
+
+let named = $state.raw<Map<string, string> | undefined>();
+let asked = false;
+
+/** The emoji with a name, as :name: means it; nothing while the names are loading, and for one that is none. */
+export function emojiNamed(name: string): string | undefined {
+  if (!asked) {
+    asked = true;
+    void loadEmoji().then((data) => (named = data.byName), () => (asked = false));
+  }
+  return named?.get(name);
+}

@@ -1,3 +1,4 @@
+import { excerpt } from '../markdown/excerpt';
 import type { Message } from '../wire';
 import { prefs } from './prefs.svelte';
 
@@ -28,7 +29,7 @@ let audio: AudioContext | undefined;
 export function notifyOf(m: Message, title: string, open: () => void): void {
   if (!prefs.notify || !('Notification' in globalThis) || Notification.permission !== 'granted') return;
   try {
-    const shown = new Notification(title, { body: m.text.slice(0, 200), tag: m.roomId, icon: '/icon-192.png' });
+    const shown = new Notification(title, { body: excerpt(m.text, 200), tag: m.roomId, icon: '/icon-192.png' });
     shown.onclick = () => {
       window.focus();
       shown.close();

@@ -15,6 +15,8 @@ export class Panes {
   /** The message that a long press has asked what to do with, and the one that is to be deleted. */
   sheet = $state.raw<Message | undefined>();
   deleting = $state.raw<Message | undefined>();
+  /** Whether something stands above the page. */
+  covered = $derived(this.dialog !== '' || this.sheet !== undefined || this.deleting !== undefined);
   /** How many of the browser's history entries are ours. */
   private depth = 0;
 
