@@ -22,7 +22,7 @@ const (
 	crowdPause    = 4 * time.Second
 )
 
-// crowd connects many people to six nodes, and lets some of them speak to all.
+// crowd makes many connections to six nodes, and lets some people speak to all.
 func crowd(o options) error {
 	dir, err := os.MkdirTemp("", "parley-bench-")
 	if err != nil {
@@ -38,10 +38,9 @@ func crowd(o options) error {
 		return err
 	}
 	defer c.stop()
-	fmt.Printf("%d people on %d nodes, Postgres and Redis, nothing pinned\n", o.people, crowdNodes)
+	fmt.Printf("%d connections, %d to a person, on %d nodes, Postgres and Redis, nothing pinned\n", o.connections, o.each, crowdNodes)
 	before, sockets := c.memory(), socketMemory()
-	begun := time.Now()
-	groups, err := startGroups(c, o.people)
+	groups, err := startGroups(c)
 	defer func() {
 		for _, g := range groups {
 			g.stop()
@@ -50,21 +49,54 @@ func crowd(o options) error {
 	if err != nil {
 		return err
 	}
-	took := time.Since(begun)
-	nodes, postgres, redis := c.used()
-	fmt.Printf("  all have joined after %.0f s: %.0f a second; CPU-ms a join: nodes %.2f, Postgres %.2f, Redis %.2f\n", took.Seconds(),
-		float64(o.people)/took.Seconds(), nodes*1e3/float64(o.people), postgres*1e3/float64(o.people), redis*1e3/float64(o.people))
-	if err := c.countConnections(o.people); err != nil {
+	for there := 0; there < o.connections; {
+		n := min(o.step, o.connections-there)
+		if err := more(c, groups, n, o.each); err != nil {
+			return err
+		}
+		there += n
+		fmt.Printf("  %6d connections: %.1f KiB of the nodes' memory each, %.1f KiB of the kernel's for sockets, both ends\n", there,
+			(c.memory()-before)/float64(there), (socketMemory()-sockets)/float64(there))
+		if o.pause {
+			_, _ = fmt.Scanln() // whatever it is, it goes on
+		}
+	}
+	if err := c.countConnections(o.connections); err != nil {
 		return err
 	}
 	time.Sleep(10 * time.Second) // memory that is no longer used goes back by and by
 	idle, _, _ := c.used()
 	time.Sleep(10 * time.Second)
 	idleAfter, _, _ := c.used()
-	fmt.Printf("  memory of the nodes: %.1f KiB a connection (%.0f MiB altogether); of the kernel's sockets, both ends: %.1f KiB\n",
-		(c.memory()-before)/float64(o.people), c.memory()/1024, (socketMemory()-sockets)/float64(o.people))
-	fmt.Printf("  idle: %.1f %% of a processor per 10,000 connections\n", (idleAfter-idle)/10*100/float64(o.people)*10_000)
-	return speak(c, groups, o.people)
+	fmt.Printf("  idle: %.1f KiB a connection (%.0f MiB altogether), %.1f %% of a processor per 10,000 connections\n",
+		(c.memory()-before)/float64(o.connections), c.memory()/1024, (idleAfter-idle)/10*100/float64(o.connections)*10_000)
+	return speak(c, groups, o.connections)
+}
+
+// more makes so many more connections, spread over the nodes.
+func more(c *cluster, groups []*group, n, each int) error {
+	begun := time.Now()
+	nodes, postgres, redis := c.used()
+	for i, g := range groups {
+		share := n / len(groups)
+		if i < n%len(groups) {
+			share++
+		}
+		if err := g.tell(fmt.Sprintf("connect %d %d", share, each)); err != nil {
+			return err
+		}
+	}
+	for _, g := range groups {
+		var joined int
+		if err := g.answer(&joined); err != nil {
+			return err
+		}
+	}
+	took := time.Since(begun).Seconds()
+	nodes2, postgres2, redis2 := c.used()
+	fmt.Printf("  %6d more after %.0f s: %.0f a second; CPU-ms for each: nodes %.2f, Postgres %.2f, Redis %.2f\n", n, took, float64(n)/took,
+		(nodes2-nodes)*1e3/float64(n), (postgres2-postgres)*1e3/float64(n), (redis2-redis)*1e3/float64(n))
+	return nil
 }
 
 // countConnections fails unless everybody is connected.
@@ -88,7 +120,7 @@ func (c *cluster) countConnections(want int) error {
 }
 
 // speak lets one person of each of some groups speak to everybody.
-func speak(c *cluster, groups []*group, people int) error {
+func speak(c *cluster, groups []*group, connections int) error {
 	nodes, postgres, redis := c.used()
 	for i := range crowdMessages {
 		if err := groups[i%len(groups)].tell("say"); err != nil {
@@ -106,7 +138,7 @@ func speak(c *cluster, groups []*group, people int) error {
 		all.Count += h.Count
 		all.P50, all.P99, all.Max = append(all.P50, h.P50...), append(all.P99, h.P99...), max(all.Max, h.Max)
 	}
-	want := crowdMessages * people
+	want := crowdMessages * connections
 	fmt.Printf("  %d messages to everybody: %d of %d deliveries; median after %.0f ms, p99 %.0f ms (the slowest group's), the last %.0f ms\n",
 		crowdMessages, all.Count, want, median(all.P50), slices.Max(all.P99), all.Max)
 	fmt.Printf("  CPU-s per million deliveries: nodes %.2f, Postgres %.2f, Redis %.2f\n\n", (nodes2-nodes)/float64(want)*1e6,
@@ -141,17 +173,13 @@ type heardBy struct {
 	Max      float64
 }
 
-func startGroups(c *cluster, people int) (groups []*group, err error) {
+func startGroups(c *cluster) (groups []*group, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	for i, s := range c.nodes {
-		n := people / len(c.nodes)
-		if i < people%len(c.nodes) {
-			n++
-		}
-		g := &group{cmd: exec.Command(self, "-group", fmt.Sprintf("%d:%d", s.port, n))}
+	for _, s := range c.nodes {
+		g := &group{cmd: exec.Command(self, "-group", strconv.Itoa(s.port))}
 		g.cmd.Stderr = os.Stderr
 		if g.in, err = g.cmd.StdinPipe(); err != nil {
 			return groups, err
@@ -165,12 +193,6 @@ func startGroups(c *cluster, people int) (groups []*group, err error) {
 			return groups, err
 		}
 		groups = append(groups, g)
-	}
-	for _, g := range groups {
-		var joined int
-		if err := g.answer(&joined); err != nil {
-			return groups, err
-		}
 	}
 	return groups, nil
 }
@@ -195,20 +217,16 @@ func (g *group) stop() {
 	_ = g.cmd.Wait() // "signal: killed"
 }
 
-// playGroup is the process of a group: it connects so many people to a port, says so, and then does what it is told.
-func playGroup(what string) error {
-	var port, people int
-	if _, err := fmt.Sscanf(what, "%d:%d", &port, &people); err != nil {
-		return err
-	}
-	g, err := newGenerator(port)
+// playGroup is the process of a group: people of the node at a port, who do what they are told.
+func playGroup(port string) error {
+	at, err := strconv.Atoi(port)
 	if err != nil {
 		return err
 	}
-	if err := g.storm(people, 32, 10*time.Minute); err != nil {
+	g, err := newGenerator(at)
+	if err != nil {
 		return err
 	}
-	fmt.Println(people)
 	told := make(chan string)
 	go func() {
 		defer close(told)
@@ -225,19 +243,10 @@ func playGroup(what string) error {
 	for {
 		select {
 		case what, ok := <-told:
-			switch {
-			case !ok:
+			if !ok {
 				return nil
-			case what == "say":
-				err = g.conns[0].write(clientFrame(fmt.Sprintf(`427["chat-message",{"text":"@%d"}]`, machineTime())))
-			default:
-				slices.Sort(took)
-				h := heardBy{Count: len(took)}
-				if len(took) > 0 {
-					h.P50, h.P99, h.Max = []float64{took[len(took)/2]}, []float64{took[len(took)*99/100]}, took[len(took)-1]
-				}
-				err = json.NewEncoder(os.Stdout).Encode(h)
 			}
+			err = g.obey(what, took)
 		default:
 			err = g.poll(50 * time.Millisecond)
 		}
@@ -245,6 +254,26 @@ func playGroup(what string) error {
 			return err
 		}
 	}
+}
+
+// obey does what a group is told: to connect, to say something, or to report how long it took until what was said was heard.
+func (g *generator) obey(what string, took []float64) error {
+	var n, each int
+	if _, err := fmt.Sscanf(what, "connect %d %d", &n, &each); err == nil {
+		if err := g.storm(n, 32, each, time.Hour); err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(n)
+	}
+	if what == "say" {
+		return g.conns[0].write(clientFrame(fmt.Sprintf(`427["chat-message",{"text":"@%d"}]`, machineTime())))
+	}
+	slices.Sort(took)
+	h := heardBy{Count: len(took)}
+	if len(took) > 0 {
+		h.P50, h.P99, h.Max = []float64{took[len(took)/2]}, []float64{took[len(took)*99/100]}, took[len(took)-1]
+	}
+	return json.NewEncoder(os.Stdout).Encode(h)
 }
 
 // machineTime is a clock that all processes of the machine have in common.

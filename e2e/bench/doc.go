@@ -6,7 +6,7 @@
 //	go run ./e2e/bench [-what peers] [-rounds 3] [-time 4s] [-only fan-out]
 //	go run ./e2e/bench -what growth     what a delivery costs with 1, 2 and 4 nodes on Postgres and Redis
 //	go run ./e2e/bench -what wire       bytes of a message by WebSocket and by requests, and how long it takes
-//	go run ./e2e/bench -what crowd      100,000 connections to six nodes [-people 100000]
+//	go run ./e2e/bench -what crowd      100,000 connections to six nodes [-connections 100000 -each 20]
 //
 // The generator is one thread on raw non-blocking sockets. It finds frames by their headers and looks at a few bytes of each, so
 // that it is much cheaper than any server it measures.

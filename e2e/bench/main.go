@@ -17,8 +17,10 @@ type options struct {
 	peers   string
 	profile string
 	what    string
-	people  int
 	group   string
+
+	connections, each, step int
+	pause                   bool
 }
 
 func main() {
@@ -29,8 +31,11 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "run only scenarios whose name contains this")
 	flag.StringVar(&o.peers, "peers", "parley,node,durable", "the servers to measure; ratios are to node. durable is the product, which stores every message before its acknowledgement")
 	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of parley in each scenario, which slows it down a little")
-	flag.IntVar(&o.people, "people", 100_000, "connections of the crowd")
-	flag.StringVar(&o.group, "group", "", "play a part of the crowd: port:people; the crowd starts these processes itself")
+	flag.IntVar(&o.connections, "connections", 100_000, "connections of the crowd")
+	flag.IntVar(&o.each, "each", 20, "connections of each person of the crowd")
+	flag.StringVar(&o.group, "group", "", "play the part of the crowd that is at this port; the crowd starts these processes itself")
+	flag.IntVar(&o.step, "step", 25_000, "connections of the crowd after which it says how much memory they need")
+	flag.BoolVar(&o.pause, "pause", false, "wait for a line at each step, to look at the server meanwhile")
 	flag.Parse()
 	if o.group != "" {
 		if err := playGroup(o.group); err != nil {

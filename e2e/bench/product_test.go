@@ -22,7 +22,7 @@ func TestStormAndRequestsAgainstTheProduct(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.close()
-	if err := g.storm(100, 16, time.Minute); err != nil {
+	if err := g.storm(100, 8, 4, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	text, err := s.get("/health")

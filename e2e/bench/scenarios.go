@@ -209,7 +209,7 @@ func churn(g *generator, s *instance, d time.Duration) ([]float64, error) {
 func reconnect(g *generator, _ *instance, _ time.Duration) ([]float64, error) {
 	const clients = 5000
 	start := time.Now()
-	if err := g.storm(clients, clients, time.Minute); err != nil {
+	if err := g.storm(clients, clients, 1, time.Minute); err != nil {
 		return nil, err
 	}
 	return []float64{time.Since(start).Seconds()}, nil

@@ -3,14 +3,15 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// storm opens n connections, so many of them at the same time, and returns when all have joined.
-func (g *generator) storm(n, atOnce int, within time.Duration) error {
-	s := &storming{g: g, n: n, begun: time.Now(), upgraded: map[*conn]bool{}}
+// storm opens n connections, so many of them at the same time, and returns when all have joined: so many connections to a person.
+func (g *generator) storm(n, atOnce, each int, within time.Duration) error {
+	s := &storming{g: g, n: n, people: n / each, begun: time.Now(), as: map[*conn]string{}, upgraded: map[*conn]bool{}}
 	for s.opened < min(n, atOnce) {
 		if err := s.open(); err != nil {
 			return err
@@ -34,6 +35,9 @@ func (g *generator) storm(n, atOnce int, within time.Duration) error {
 type storming struct {
 	g                 *generator
 	n, opened, joined int
+	people            int              // the first connections are theirs; later ones join as one of them
+	tokens            []string         // theirs
+	as                map[*conn]string // the token that a connection joins with
 	begun             time.Time
 	upgraded          map[*conn]bool
 	failed            error
@@ -44,10 +48,13 @@ func (s *storming) open() error {
 	if err != nil {
 		return err
 	}
-	s.opened++
+	if s.opened++; s.opened > s.people && len(s.tokens) > 0 {
+		s.as[c] = s.tokens[s.opened%len(s.tokens)]
+	}
 	if err := s.g.watch(c); err != nil {
 		return err
 	}
+	s.upgraded[c] = false
 	return c.write([]byte(upgradeRequest))
 }
 
@@ -57,7 +64,7 @@ func (s *storming) read(c *conn) error {
 		return fmt.Errorf("a connection ended: %v", err)
 	}
 	b := s.g.buf[:n]
-	if !s.upgraded[c] {
+	if _, begun := s.upgraded[c]; begun && !s.upgraded[c] {
 		_, rest, whole := bytes.Cut(b, []byte("\r\n\r\n"))
 		if !whole || !bytes.HasPrefix(b, []byte("HTTP/1.1 101")) {
 			return fmt.Errorf("the server answers %.200q", b)
@@ -73,12 +80,17 @@ func (s *storming) frame(c *conn, head []byte) {
 	var err error
 	switch {
 	case bytes.HasPrefix(head, []byte(`0{"sid"`)):
-		err = c.write(clientFrame("40"))
+		err = c.write(clientFrame(fmt.Sprintf(`40{"token":%q}`, s.as[c])))
 	case bytes.HasPrefix(head, []byte(`40{"sid"`)):
 		err = c.write(clientFrame(`420["user-join",{"username":"bench"}]`))
 	case bytes.HasPrefix(head, []byte(`430[{"success":false`)):
 		err = fmt.Errorf("somebody may not join: %s", head)
 	case bytes.HasPrefix(head, []byte("430[")):
+		if token := between(string(head), `"token":"`); token != "" && s.as[c] == "" {
+			s.tokens = append(s.tokens, token)
+		}
+		delete(s.as, c)
+		delete(s.upgraded, c)
 		if s.joined++; s.opened < s.n {
 			err = s.open()
 		}
@@ -88,4 +100,14 @@ func (s *storming) frame(c *conn, head []byte) {
 	if err != nil {
 		s.failed = err
 	}
+}
+
+// between finds what stands after a text, up to the next quotation mark; nothing if that is not there.
+func between(text, before string) string {
+	_, rest, _ := strings.Cut(text, before)
+	found, _, whole := strings.Cut(rest, `"`)
+	if !whole {
+		return ""
+	}
+	return found
 }
