@@ -281,7 +281,7 @@ func TestKubernetesManifestsFit(t *testing.T) {
 		}
 	}
 	for name := range env {
-		if !settings()[name] && name != "GOMEMLIMIT" {
+		if !settings()[name] {
 			t.Errorf("%s is no setting", name)
 		}
 	}
