@@ -105,8 +105,8 @@ func (a access) administers() bool {
 	return !a.RoomKind.direct() && (a.RoomRole.AtLeast(Owner) || a.ServerRole.AtLeast(Admin))
 }
 
-// maySend says why somebody may not write, if so.
-func (a access) maySend() error {
+// mayMark says why somebody may do nothing to the messages of a room, if so.
+func (a access) mayMark() error {
 	switch {
 	case a.Archived:
 		return errArchived()
@@ -114,7 +114,16 @@ func (a access) maySend() error {
 		return errorf(Forbidden, "They take no direct messages from you")
 	case a.Blocked == 2:
 		return errorf(Forbidden, "You have blocked them")
-	case a.RoomKind == Announcement && !a.moderates():
+	}
+	return nil
+}
+
+// maySend says why somebody may not write, if so.
+func (a access) maySend() error {
+	if err := a.mayMark(); err != nil {
+		return err
+	}
+	if a.RoomKind == Announcement && !a.moderates() {
 		return errorf(Forbidden, "Only moderators write here")
 	}
 	return nil

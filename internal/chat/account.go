@@ -62,6 +62,9 @@ func (c *Chat) CreateAccount(ctx context.Context, d AccountDraft) (User, error) 
 	var u User
 	var invited *Invitation
 	err = c.db.Tx(ctx, func(tx *db.Tx) error {
+		if err := lockDirectory(ctx, tx); err != nil { // of several at once the first is the owner
+			return err
+		}
 		role, inv, err := c.admit(ctx, tx, d)
 		if err != nil {
 			return err
@@ -105,17 +108,19 @@ func (c *Chat) admit(ctx context.Context, tx *db.Tx, d AccountDraft) (Role, *Inv
 	if err != nil {
 		return "", nil, err
 	}
-	if token != "" {
-		inv, err := c.useInvitation(ctx, tx, token)
-		return inv.Role, &inv, err
-	}
-	switch c.limits.SignUp {
-	case SignUpOpen:
+	switch mode := c.limits.SignUp; {
+	case mode == SignUpClosed:
+		return "", nil, errorf(Forbidden, "Signing up is closed here")
+	case token == "" && mode == SignUpOpen:
 		return Member, nil, nil
-	case SignUpInvite:
+	case token == "":
 		return "", nil, errorf(Forbidden, "An invitation is needed to sign up here")
 	}
-	return "", nil, errorf(Forbidden, "Signing up is closed here")
+	inv, err := c.useInvitation(ctx, tx, token)
+	if err == nil && c.limits.SignUp == SignUpInvite && !c.mayInvitePeople(inv.makerRole) { // a link into a room is for people of this server
+		err = errorf(Forbidden, "This is a link into a room: an invitation to the server is needed first")
+	}
+	return inv.Role, &inv, err
 }
 
 // adopt turns a guest into an account.

@@ -24,8 +24,8 @@ func (c *Chat) EditMessage(ctx context.Context, a Actor, roomID, messageID, text
 			return errorf(NotFound, "The message was deleted")
 		case m.SenderID != a.UserID:
 			return errorf(Forbidden, "Only its author can edit a message")
-		case acc.Archived:
-			return errArchived()
+		case acc.maySend() != nil:
+			return acc.maySend()
 		case m.Poll != nil:
 			return errorf(Forbidden, "A poll cannot be edited: people have answered it as it is")
 		case m.Text == text:

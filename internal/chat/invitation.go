@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"parley/internal/db"
@@ -24,6 +25,10 @@ type Invitation struct {
 	ExpiresAt time.Time
 	MaxUses   int
 	Uses      int
+
+	makerRole Role     // on the server
+	inRoom    Role     // the maker's in the room; empty when they are not in it
+	roomKind  RoomKind // of the room
 }
 
 // The bounds of an invitation.
@@ -61,7 +66,7 @@ func (c *Chat) Invite(ctx context.Context, a Actor, d InvitationDraft) (Invitati
 		return Invitation{}, "", errorf(Invalid, fmt.Sprintf("An invitation can be used between 1 and %d times", maxUses))
 	case d.Role == Guest || !d.Role.valid() || d.Role.Above(a.Role) || d.RoomID != "" && d.Role != Member:
 		return Invitation{}, "", errorf(Forbidden, "You cannot give this role")
-	case !a.Role.AtLeast(Member) || d.RoomID == "" && !a.Role.AtLeast(c.limits.InviteRole):
+	case !a.Role.AtLeast(Member) || d.RoomID == "" && !c.mayInvitePeople(a.Role):
 		return Invitation{}, "", errorf(Forbidden, "You cannot invite people to this server")
 	}
 	var raw [32]byte
@@ -107,13 +112,16 @@ func mayInvite(ctx context.Context, q db.Querier, a Actor, roomID string) error 
 	return nil
 }
 
-const selectInvitations = `SELECT i.id, i.room_id, r.name, i.role, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses
-	FROM invitations i LEFT JOIN rooms r ON r.id = i.room_id `
+// selectInvitations are those whose makers are here, with what they are now: see [Chat.stands].
+const selectInvitations = `SELECT i.id, i.room_id, r.name, i.role, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses, c.role, cm.role, r.kind
+	FROM invitations i JOIN users c ON c.id = i.created_by AND c.deactivated_at IS NULL LEFT JOIN rooms r ON r.id = i.room_id
+	LEFT JOIN memberships cm ON cm.room_id = i.room_id AND cm.user_id = i.created_by AND cm.left_seq IS NULL `
 
 func scanInvitation(row interface{ Scan(...any) error }, i *Invitation) error {
-	var room, name sql.NullString
+	var room, name, inRoom, kind sql.NullString
 	var created, expires int64
-	err := row.Scan(&i.ID, &room, &name, &i.Role, &i.CreatedBy, &created, &expires, &i.MaxUses, &i.Uses)
+	err := row.Scan(&i.ID, &room, &name, &i.Role, &i.CreatedBy, &created, &expires, &i.MaxUses, &i.Uses, &i.makerRole, &inRoom, &kind)
+	i.inRoom, i.roomKind = Role(inRoom.String), RoomKind(kind.String)
 	i.RoomID, i.RoomName, i.CreatedAt, i.ExpiresAt = room.String, name.String, fromMicros(created), fromMicros(expires)
 	return err
 }
@@ -129,10 +137,27 @@ func (c *Chat) Invitation(ctx context.Context, token string) (i Invitation, err 
 func (c *Chat) findInvitation(ctx context.Context, q db.Querier, token string, i *Invitation) error {
 	err := scanInvitation(q.QueryRow(ctx, selectInvitations+`WHERE i.token_hash = $1 AND i.revoked_at IS NULL AND i.expires_at > $2 AND i.uses < i.max_uses`,
 		tokenHash(token), micros(c.now())), i)
-	if db.IsNotFound(err) {
+	if db.IsNotFound(err) || err == nil && !c.stands(*i) {
 		return errorf(NotFound, "The invitation is over")
 	}
 	return err
+}
+
+// stands reports whether an invitation's maker may still give what it gives: otherwise whoever was put out of a room lets themselves in
+// again, and an administrator who is none any more makes others.
+func (c *Chat) stands(i Invitation) bool {
+	switch {
+	case i.RoomID == "":
+		return !i.Role.Above(i.makerRole) && c.mayInvitePeople(i.makerRole)
+	case i.roomKind == Private:
+		return i.inRoom != "" && (i.inRoom.AtLeast(Moderator) || i.makerRole.AtLeast(Moderator))
+	}
+	return true
+}
+
+// mayInvitePeople reports whether a role may invite people to the server.
+func (c *Chat) mayInvitePeople(r Role) bool {
+	return r.AtLeast(Member) && r.AtLeast(c.limits.InviteRole)
 }
 
 // useInvitation counts one use, if there is one left.
@@ -190,7 +215,7 @@ func (c *Chat) Invitations(ctx context.Context, a Actor) ([]Invitation, error) {
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(i Invitation) bool { return !c.stands(i) }), nil
 }
 
 // RevokeInvitation ends an invitation. One that is over is no error.

@@ -106,6 +106,8 @@ func (c *Chat) clean(d Draft) (Draft, error) {
 	switch {
 	case len(d.ClientID) > maxClientID || !utf8.ValidString(d.ClientID):
 		return d, errorf(Invalid, "Invalid clientId")
+	case !storable(d.RoomID, d.ClientID, d.ReplyTo) || !storable(d.Mentions...):
+		return d, errorf(Invalid, "An id has characters that no id has")
 	case len(d.Mentions) > maxMentionedIn:
 		return d, errorf(TooLarge, fmt.Sprintf("Too many mentions (max %d)", maxMentionedIn))
 	}
@@ -116,6 +118,12 @@ func (c *Chat) clean(d Draft) (Draft, error) {
 		d.ClientID = "-" + c.newID()
 	}
 	return d, nil
+}
+
+// storable reports whether every database takes some texts. What is asked for a message is asked together with what is for others: one text
+// that Postgres does not take would have it refuse them all.
+func storable(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) || strings.ContainsRune(s, 0) })
 }
 
 func (c *Chat) cleanText(text string) (string, error) {

@@ -25,8 +25,8 @@ func (c *Chat) PinMessage(ctx context.Context, a Actor, roomID, messageID string
 			return err
 		case acc.thread():
 			return errorf(Forbidden, "In threads nothing is pinned")
-		case acc.Archived:
-			return errArchived()
+		case acc.mayMark() != nil:
+			return acc.mayMark()
 		case !acc.mayPin(c.limits.PinRole):
 			return errorf(Forbidden, "Only moderators pin messages here")
 		case !m.DeletedAt.IsZero():

@@ -147,8 +147,8 @@ func (c *Chat) Vote(ctx context.Context, a Actor, roomID, messageID string, choi
 		switch out = m; {
 		case err != nil:
 			return err
-		case acc.Archived:
-			return errArchived()
+		case acc.mayMark() != nil:
+			return acc.mayMark()
 		case s.closed.Valid || s.closes.Valid && s.closes.Int64 <= micros(b.now):
 			return errorf(Forbidden, "The poll is closed")
 		case len(choices) > 1 && !m.Poll.Multiple:

@@ -33,8 +33,8 @@ func (c *Chat) React(ctx context.Context, a Actor, roomID, messageID, emoji stri
 			return err
 		}
 		switch {
-		case acc.Archived:
-			return errArchived()
+		case acc.mayMark() != nil:
+			return acc.mayMark()
 		case !m.DeletedAt.IsZero():
 			return errorf(NotFound, "The message was deleted")
 		}

@@ -50,7 +50,12 @@ func (c *Chat) OpenThread(ctx context.Context, a Actor, roomID, messageID string
 		}
 	}
 	t, err := c.thread(ctx, a, id)
-	if err == nil && t.ParentID != roomID {
+	switch {
+	case err != nil && AsError(err).Kind == NotFound: // in the same words as if there were no such thread, which anybody can ask for
+		if _, err = c.reader(ctx, a, roomID); err == nil {
+			err = errNoMessage()
+		}
+	case err == nil && t.ParentID != roomID:
 		err = errNoMessage()
 	}
 	return t, err
@@ -100,6 +105,10 @@ func (b *batch) makeThread(a Actor, root Message) (string, error) {
 	}
 	if _, err := b.announceRoom(r.ID, []*Entry{&e}); err != nil {
 		return "", err
+	}
+	if _, err := findAccess(b.ctx, b.tx, root.SenderID, r.ID); err != nil { // who has left the room hears nothing of it
+		_, failed := split(err)
+		return r.ID, failed
 	}
 	return r.ID, b.follow(r.ID, root.RoomID, root.SenderID, false)
 }

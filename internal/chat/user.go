@@ -103,6 +103,13 @@ func (c *Chat) insertUser(ctx context.Context, tx *db.Tx, u *User, passwordHash 
 	return joinLobby(ctx, tx, u.ID)
 }
 
+// lockDirectory lets one transaction at a time change people. All of a person is written at once: what another one changed after this one
+// has read it, a role that was taken away, would come back; and whether there is another owner is to stay true until the commit.
+func lockDirectory(ctx context.Context, tx *db.Tx) error {
+	var v int64
+	return tx.QueryRow(ctx, `SELECT value FROM counters WHERE name = 'directory'`+tx.Dialect().ForUpdate()).Scan(&v)
+}
+
 // nextVersion is the directory's version after a change, which the change's transaction makes.
 func nextVersion(ctx context.Context, tx *db.Tx) (v int64, err error) {
 	err = tx.QueryRow(ctx, `UPDATE counters SET value = value + 1 WHERE name = 'directory' RETURNING value`).Scan(&v)
@@ -148,6 +155,9 @@ func (c *Chat) changeUser(ctx context.Context, id string, change func(*db.Tx, *U
 	var u User
 	changed := false
 	err := c.db.Tx(ctx, func(tx *db.Tx) error {
+		if err := lockDirectory(ctx, tx); err != nil {
+			return err
+		}
 		before, err := findUser(ctx, tx, id)
 		if err != nil {
 			return err

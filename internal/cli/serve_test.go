@@ -327,6 +327,10 @@ func TestUnknownAndMisshapenEvents(t *testing.T) {
 	}
 	p.refused("chat-message", reply{"text": reply{"toString": "foo"}}, "invalid", "text cannot be")
 	p.refused("room-history", reply{"limit": "many"}, "invalid", "limit cannot be")
+	for _, payload := range []reply{{"text": "a\x00b"}, {"text": "a", "roomId": "a\x00b"}, {"text": "a", "mentions": []string{`\` + "\x00"}}} {
+		p.refused("chat-message", payload, "invalid", "NUL")
+	}
+	p.must("chat-message", reply{"text": `what is written \u0000 and \\u0000 in code is text`})
 	for _, event := range []string{"chat-message", "user-join", "typing-indicator", "room-history", "no-such-event"} {
 		for _, args := range [][]any{{}, {nil}, {reply{"text": "without a callback"}}} {
 			if err := p.Emit(event, args...); err != nil { // the original dies of this

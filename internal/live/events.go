@@ -1,6 +1,7 @@
 package live
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,10 +42,30 @@ func row[In, Out any](name string, who chat.Role, cost cost, fn func(*Door, cont
 			if err := json.Unmarshal(raw, &in); err != nil {
 				return nil, shapeError(in, err)
 			}
+			if hasNUL(raw) {
+				return nil, &chat.Error{Kind: chat.Invalid, Message: "Invalid payload: a text has the character NUL in it"}
+			}
 			ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 			defer cancel()
 			return fn(d, ctx, c, in)
 		},
+	}
+}
+
+// hasNUL reports whether a text in valid JSON has a NUL in it, which Postgres does not take. It can only be there as an escape, which an
+// escaped backslash before the same letters is not.
+func hasNUL(raw []byte) bool {
+	const escape = `\u0000`
+	for {
+		at := bytes.Index(raw, []byte(escape))
+		if at < 0 {
+			return false
+		}
+		before := bytes.TrimRight(raw[:at], `\`)
+		if (at-len(before))%2 == 0 {
+			return true
+		}
+		raw = raw[at+len(escape):]
 	}
 }
 
