@@ -56,6 +56,7 @@ func New(o Options) http.Handler {
 	mux.HandleFunc("GET /ready", a.ready)
 	mux.HandleFunc("GET /metrics", a.metrics)
 	mux.HandleFunc("GET /avatars/{id}", a.avatar)
+	mux.HandleFunc("GET /previews/{id}", a.previewPicture)
 	same := http.NewCrossOriginProtection()
 	mux.Handle("POST /api/session", same.Handler(http.HandlerFunc(a.keepSession)))
 	mux.Handle("DELETE /api/session", same.Handler(http.HandlerFunc(a.dropSession)))

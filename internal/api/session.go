@@ -102,6 +102,23 @@ func (a *api) avatar(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	picture, mediaType, err := a.Chat.Avatar(r.Context(), id)
+	servePicture(w, picture, mediaType, err)
+}
+
+var previewID = regexp.MustCompile(`^[0-9a-z]{26}$`)
+
+// previewPicture serves the picture of a page that somebody has linked to. It was drawn anew, and never changes.
+func (a *api) previewPicture(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	if !previewID.MatchString(id) {
+		http.NotFound(w, r)
+		return
+	}
+	picture, mediaType, err := a.Chat.PreviewPicture(r.Context(), id)
+	servePicture(w, picture, mediaType, err)
+}
+
+func servePicture(w http.ResponseWriter, picture []byte, mediaType string, err error) {
 	if err != nil {
 		fail(w, err)
 		return

@@ -24,6 +24,7 @@ type Limits struct {
 	Emojis       int    // of the server; default 500
 	Scheduled    int    // messages of a person that are to be sent later; default 100
 	Reminders    int    // of a person; default 200
+	Previews     int    // links of a message that get a preview; default 3
 	Blocks       int    // people that a person blocks or ignores; default 1,000
 }
 
@@ -42,7 +43,10 @@ func (l *Limits) defaults() {
 	for _, n := range []struct {
 		limit   *int
 		usually int
-	}{{&l.MessageChars, 4000}, {&l.Pins, 100}, {&l.Saved, 1000}, {&l.Drafts, 100}, {&l.Keywords, 50}, {&l.Blocks, 1000}, {&l.Emojis, 500}, {&l.Scheduled, 100}, {&l.Reminders, 200}} {
+	}{
+		{&l.MessageChars, 4000}, {&l.Pins, 100}, {&l.Saved, 1000}, {&l.Drafts, 100}, {&l.Keywords, 50}, {&l.Blocks, 1000}, {&l.Emojis, 500},
+		{&l.Scheduled, 100}, {&l.Reminders, 200}, {&l.Previews, 3},
+	} {
 		if *n.limit == 0 {
 			*n.limit = n.usually
 		}
@@ -58,6 +62,9 @@ type Options struct {
 	Publish func(Event)
 	// Committed is called after each batch with its number of operations and how long its transaction took. It may be nil.
 	Committed func(operations int, took time.Duration)
+	// Preview asks the page at a URL what it is, for messages that link to it; nil for no previews. Of an error of kind Unavailable nothing is
+	// concluded about the page.
+	Preview func(ctx context.Context, url string) (*Page, error)
 	// TellEvery is how often at most a room's log tells of one of its threads; default 5 s.
 	TellEvery time.Duration
 	// Tracer tells of commits in the traces of the requests. It may be nil.
@@ -81,6 +88,7 @@ type Chat struct {
 	indexer    *indexer
 	teller     *teller
 	waker      *waker
+	previewer  *previewer    // nil: none
 	drawing    chan struct{} // a place for each picture that is decoded
 	stopping   chan struct{}
 	stop       sync.Once
@@ -130,6 +138,10 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 	go c.teller.loop()
 	c.waker = newWaker(c)
 	go c.waker.loop()
+	if o.Preview != nil {
+		c.previewer = newPreviewer(c, o.Preview)
+		c.previewer.start()
+	}
 	return c, nil
 }
 
@@ -142,6 +154,7 @@ func (c *Chat) Close() {
 	<-c.indexer.done
 	<-c.teller.done
 	<-c.waker.done
+	c.previewer.wait()
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

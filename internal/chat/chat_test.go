@@ -43,12 +43,18 @@ func open(t *testing.T, o db.Options) *fixture {
 
 func openWith(t *testing.T, o db.Options, limits chat.Limits) *fixture {
 	t.Helper()
+	return openOnline(t, o, limits, nil)
+}
+
+// openOnline opens a chat that asks pages that are linked to.
+func openOnline(t *testing.T, o db.Options, limits chat.Limits, pages func(ctx context.Context, url string) (*chat.Page, error)) *fixture {
+	t.Helper()
 	d, err := db.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := &fixture{t: t, db: d}
-	f.Chat, err = chat.New(t.Context(), chat.Options{DB: d, Limits: limits, TellEvery: tellEvery, Publish: func(e chat.Event) {
+	f.Chat, err = chat.New(t.Context(), chat.Options{DB: d, Limits: limits, TellEvery: tellEvery, Preview: pages, Publish: func(e chat.Event) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.events = append(f.events, e)

@@ -142,6 +142,7 @@ func (m *committer) commit(ops []*operation) {
 			if e.Entry != nil {
 				m.chat.indexer.changed(e.Entry.RoomID)
 				m.chat.teller.changed(e.Entry)
+				m.chat.previewer.changed(e.Entry)
 			}
 		}
 		op.done <- b.results[i].err

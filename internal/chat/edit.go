@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/internal/db"
+	"parley/internal/markdown"
 )
 
 // EditMessage replaces the text of the actor's own message and keeps what it said before. The same text is no entry.
@@ -56,6 +57,12 @@ func (b *batch) edit(acc access, a Actor, m Message, text string, out *Message) 
 		return err
 	}
 	m.Mentions = mentions
+	if m.Previews != nil {
+		m.Previews = m.Previews.only(markdown.Links(text))
+		if err := b.storePreviews(m); err != nil {
+			return err
+		}
+	}
 	_, err = b.tx.Exec(b.ctx, `UPDATE log SET text = $1, data = $2, edited_at = $3 WHERE id = $4`,
 		text, m.data().encode(), micros(b.now), m.ID)
 	if err != nil {
@@ -90,6 +97,7 @@ func (c *Chat) DeleteMessage(ctx context.Context, a Actor, roomID, messageID str
 			`DELETE FROM pins WHERE message_id = $1`,
 			`DELETE FROM votes WHERE message_id = $1`,
 			`DELETE FROM polls WHERE message_id = $1`,
+			`DELETE FROM preview_uses WHERE message_id = $1`,
 		} {
 			if _, err := b.tx.Exec(b.ctx, text, m.ID); err != nil {
 				return err

@@ -29,8 +29,9 @@ const (
 	KindRole    EntryKind = "role"
 	KindPin     EntryKind = "pin"
 	KindUnpin   EntryKind = "unpin"
-	KindPoll    EntryKind = "poll"   // how a poll stands, told now and then, and that it is closed
-	KindThread  EntryKind = "thread" // what was said about a message in its thread, told now and then
+	KindPoll    EntryKind = "poll"    // how a poll stands, told now and then, and that it is closed
+	KindPreview EntryKind = "preview" // what pages say of themselves that a message links to
+	KindThread  EntryKind = "thread"  // what was said about a message in its thread, told now and then
 )
 
 // Entry is one thing that happened in a room. Everything that can change what a member sees of the room is one, so that whoever
@@ -69,6 +70,8 @@ type entryData struct {
 
 	Poll    *Poll    `json:"poll,omitempty"`
 	Forward *Forward `json:"forward,omitempty"`
+
+	Previews *Previews `json:"previews,omitempty"`
 }
 
 func (d entryData) encode() string {
@@ -164,14 +167,14 @@ func timeOrZero(n sql.NullInt64) time.Time {
 // about reports whether an entry is about an earlier message.
 func (k EntryKind) about() bool {
 	switch k {
-	case KindEdit, KindDelete, KindReact, KindUnreact, KindPin, KindUnpin, KindPoll, KindThread:
+	case KindEdit, KindDelete, KindReact, KindUnreact, KindPin, KindUnpin, KindPoll, KindPreview, KindThread:
 		return true
 	}
 	return false
 }
 
 // aboutKinds are the kinds of such entries, for queries.
-const aboutKinds = `('edit', 'delete', 'react', 'unreact', 'pin', 'unpin', 'poll', 'thread')`
+const aboutKinds = `('edit', 'delete', 'react', 'unreact', 'pin', 'unpin', 'poll', 'preview', 'thread')`
 
 // Redacted returns what an entry is to somebody who may read what comes after a seq: what it shows of a message before is not in it.
 func (e *Entry) Redacted(from int64) *Entry {

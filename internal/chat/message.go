@@ -30,16 +30,17 @@ type Message struct {
 	Pinned     *Pin           // nil when it is not
 	Poll       *Poll          // nil when it is none
 	Forward    *Forward       // what it passes on
+	Previews   *Previews      // of what it links to; nil: none
 }
 
 // data is what the log keeps of a message besides its columns.
 func (m *Message) data() entryData {
-	return entryData{Mentions: m.Mentions, Thread: m.Thread, From: m.From, Pinned: m.Pinned, Poll: m.Poll, Forward: m.Forward}
+	return entryData{Mentions: m.Mentions, Thread: m.Thread, From: m.From, Pinned: m.Pinned, Poll: m.Poll, Forward: m.Forward, Previews: m.Previews}
 }
 
 // take is the other way round.
 func (m *Message) take(d entryData) {
-	m.Mentions, m.Thread, m.From, m.Pinned, m.Poll, m.Forward = d.Mentions, d.Thread, d.From, d.Pinned, d.Poll, d.Forward
+	m.Mentions, m.Thread, m.From, m.Pinned, m.Poll, m.Forward, m.Previews = d.Mentions, d.Thread, d.From, d.Pinned, d.Poll, d.Forward, d.Previews
 }
 
 // Quote is the message that another answers, as much as is shown of it.

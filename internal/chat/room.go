@@ -58,6 +58,7 @@ type Room struct {
 	CreatedBy   string
 	CreatedAt   time.Time
 	ArchivedAt  time.Time // zero: not
+	Previews    bool      // whether its messages show what they link to
 
 	ParentID string // of a thread: the room that it is in
 	RootID   string // of a thread: the message that it is about
@@ -247,6 +248,7 @@ func (b *batch) insertRoom(r Room, directKey any) error {
 type RoomChange struct {
 	Name, Topic, Description *string
 	Archived                 *bool
+	Previews                 *bool
 }
 
 // UpdateRoom changes what describes a room, or archives it: then it can be read, but not written. Nothing changed is no entry.
@@ -257,7 +259,7 @@ func (c *Chat) UpdateRoom(ctx context.Context, a Actor, roomID string, change Ro
 		if err != nil {
 			return err
 		}
-		if !acc.administers() {
+		if !acc.administers() && !(acc.RoomKind.direct() && change == (RoomChange{Previews: change.Previews})) { // of a conversation it is everybody's
 			return errorf(Forbidden, "Only the room's owner or an administrator can change it")
 		}
 		before, err := findRoom(b.ctx, b.tx, roomID)
@@ -285,9 +287,14 @@ func (b *batch) apply(r Room, change RoomChange) (Room, error) {
 			*f.to = *f.from
 		}
 	}
-	d, err := cleanRoom(d)
-	if err != nil {
-		return r, err
+	if !r.Kind.direct() { // which has none of these
+		var err error
+		if d, err = cleanRoom(d); err != nil {
+			return r, err
+		}
+	}
+	if change.Previews != nil {
+		r.Previews = *change.Previews
 	}
 	r.Name, r.Topic, r.Description = d.Name, d.Topic, d.Description
 	if change.Archived != nil && *change.Archived != !r.ArchivedAt.IsZero() {
@@ -299,8 +306,8 @@ func (b *batch) apply(r Room, change RoomChange) (Room, error) {
 			r.ArchivedAt = fromMicros(micros(b.now))
 		}
 	}
-	_, err = b.tx.Exec(b.ctx, `UPDATE rooms SET name = $1, topic = $2, description = $3, archived_at = $4 WHERE id = $5`,
-		r.Name, r.Topic, r.Description, microsOrNull(r.ArchivedAt), r.ID)
+	_, err := b.tx.Exec(b.ctx, `UPDATE rooms SET name = $1, topic = $2, description = $3, archived_at = $4, previews = $5 WHERE id = $6`,
+		r.Name, r.Topic, r.Description, microsOrNull(r.ArchivedAt), map[bool]int{true: 1}[r.Previews], r.ID)
 	return r, err
 }
 
@@ -312,7 +319,7 @@ func microsOrNull(t time.Time) any {
 }
 
 const roomColumns = `r.id, r.kind, r.name, r.topic, r.description, r.history, r.epoch, r.last_seq, r.members, r.created_by, r.created_at,
-	r.archived_at, r.parent_id, r.root_id, r.root_seq`
+	r.archived_at, r.previews, r.parent_id, r.root_id, r.root_seq`
 
 const selectRooms = `SELECT ` + roomColumns + ` FROM rooms r `
 
@@ -320,12 +327,14 @@ func scanRoom(row interface{ Scan(...any) error }, r *Room, more ...any) error {
 	var by, parent, root sql.NullString
 	var created int64
 	var archived, rootSeq sql.NullInt64
+	var previews int
 	err := row.Scan(append([]any{
 		&r.ID, &r.Kind, &r.Name, &r.Topic, &r.Description, &r.History, &r.Epoch, &r.LastSeq, &r.Members, &by, &created, &archived,
-		&parent, &root, &rootSeq,
+		&previews, &parent, &root, &rootSeq,
 	}, more...)...)
 	r.CreatedBy, r.CreatedAt, r.ArchivedAt = by.String, fromMicros(created), timeOrZero(archived)
 	r.ParentID, r.RootID, r.RootSeq = parent.String, root.String, rootSeq.Int64
+	r.Previews = previews != 0
 	if r.ID == Lobby {
 		r.Members = 0
 	}

@@ -140,18 +140,19 @@ var matrixCases = map[string]matrixCase{
 	"member-role": {insiders("room-owner"), func(m *matrix, _ string) reply {
 		return reply{"roomId": m.room, "userId": m.ids["victim"], "role": "moderator"}
 	}},
-	"thread-open":       {insiders("member"), inRoom(nil)},
-	"thread-close":      {insiders("member"), inThread(nil)},
-	"thread-list":       {insiders("member"), inRoom(nil)},
-	"thread-follow":     {insiders("member"), inThread(nil)},
-	"chat-message":      {insiders("member"), inRoom(reply{"text": "canary of a member"})},
-	"message-edit":      {[]string{"room-owner"}, inRoom(reply{"text": "edited canary"})},
-	"message-delete":    {insiders("room-moderator"), inRoom(nil)},
-	"message-react":     {insiders("member"), inRoom(reply{"emoji": "👍"})},
-	"message-revisions": {insiders("member"), inRoom(nil)},
-	"message-pin":       {insiders("member"), inRoom(nil)},
-	"pin-list":          {insiders("member"), inRoom(nil)},
-	"poll-create":       {insiders("member"), inRoom(reply{"question": "canary?", "options": []string{"canary yes", "canary no"}})},
+	"thread-open":            {insiders("member"), inRoom(nil)},
+	"thread-close":           {insiders("member"), inThread(nil)},
+	"thread-list":            {insiders("member"), inRoom(nil)},
+	"thread-follow":          {insiders("member"), inThread(nil)},
+	"chat-message":           {insiders("member"), inRoom(reply{"text": "canary of a member"})},
+	"message-edit":           {[]string{"room-owner"}, inRoom(reply{"text": "edited canary"})},
+	"message-delete":         {insiders("room-moderator"), inRoom(nil)},
+	"message-preview-remove": {insiders("room-moderator"), inRoom(nil)},
+	"message-react":          {insiders("member"), inRoom(reply{"emoji": "👍"})},
+	"message-revisions":      {insiders("member"), inRoom(nil)},
+	"message-pin":            {insiders("member"), inRoom(nil)},
+	"pin-list":               {insiders("member"), inRoom(nil)},
+	"poll-create":            {insiders("member"), inRoom(reply{"question": "canary?", "options": []string{"canary yes", "canary no"}})},
 	"poll-vote": {insiders("member"), func(m *matrix, _ string) reply {
 		return reply{"roomId": m.room, "messageId": m.poll, "choices": []int{1}}
 	}},
@@ -271,11 +272,12 @@ var threadCases = map[string]matrixCase{
 	"message-schedule": {insiders("member"), func(m *matrix, _ string) reply {
 		return reply{"roomId": m.thread, "text": "canary later", "at": time.Now().Add(time.Hour)}
 	}},
-	"pin-list":       {insiders("member"), inThread(nil)},
-	"message-save":   {insiders("member"), inThread(nil)},
-	"draft-set":      {insiders("member"), inThread(reply{"text": "canary draft"})},
-	"search":         {insiders("member"), inThread(reply{"query": "canary"})},
-	"message-delete": {insiders("room-moderator"), inThread(nil)},
+	"pin-list":               {insiders("member"), inThread(nil)},
+	"message-save":           {insiders("member"), inThread(nil)},
+	"draft-set":              {insiders("member"), inThread(reply{"text": "canary draft"})},
+	"search":                 {insiders("member"), inThread(reply{"query": "canary"})},
+	"message-preview-remove": {insiders("room-moderator"), inThread(nil)},
+	"message-delete":         {insiders("room-moderator"), inThread(nil)},
 }
 
 // Every event × everybody: whoever may not is told so, by a typed refusal, and nobody from outside ever receives a byte of the

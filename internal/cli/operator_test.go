@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"parley/internal/config"
+	"parley/internal/preview"
 )
 
 func TestHealthcheck(t *testing.T) {
@@ -118,7 +119,7 @@ func TestReadinessKeepsTheCauseToTheLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log syncBuffer
-	p, err := build(t.Context(), c, &log)
+	p, err := build(t.Context(), c, &log, preview.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,7 @@ import (
 	"parley/internal/jobs"
 	"parley/internal/live"
 	"parley/internal/peers"
+	"parley/internal/preview"
 	"parley/internal/telemetry"
 	"parley/socketio/adminui"
 	"parley/socketio/redis"
@@ -35,6 +36,11 @@ import (
 
 // serve runs the server until a signal. listening, when given, is told the address.
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer, listening func(net.Addr)) int {
+	return serveAsking(ctx, args, stdout, stderr, listening, preview.Options{})
+}
+
+// serveAsking is serve with another idea of which pages may be asked what they are.
+func serveAsking(ctx context.Context, args []string, stdout, stderr io.Writer, listening func(net.Addr), pages preview.Options) int {
 	if err := config.LoadDotEnv(".env"); err != nil {
 		return fail(stderr, 2, err)
 	}
@@ -47,7 +53,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer, listeni
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	p, err := build(ctx, c, stderr)
+	p, err := build(ctx, c, stderr, pages)
 	if err != nil {
 		return fail(stderr, 1, err)
 	}
@@ -80,7 +86,7 @@ type program struct {
 }
 
 // build is the composition root: the only place that knows all the parts.
-func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, error) {
+func build(ctx context.Context, c config.Config, stderr io.Writer, pages preview.Options) (*program, error) {
 	p := &program{config: c, node: engineio.NewID(), log: telemetry.NewLog(stderr, c.LogLevel, c.LogFormat), metrics: telemetry.NewMetrics()}
 	var err error
 	p.memory = limitMemory(int64(c.MemoryLimit))
@@ -102,7 +108,7 @@ func build(ctx context.Context, c config.Config, stderr io.Writer) (*program, er
 	}
 	p.chat, err = chat.New(ctx, chat.Options{
 		DB: p.db, Publish: p.door.Deliver, Committed: p.metrics.Committed, Tracer: p.tracer(),
-		Limits: chatLimits(c),
+		Limits: chatLimits(c), Preview: p.previews(pages),
 	})
 	if err != nil {
 		return nil, errors.Join(err, p.db.Close())
@@ -135,7 +141,7 @@ func chatLimits(c config.Config) chat.Limits {
 	return chat.Limits{
 		MessageChars: c.MessageMaxChars, SignUp: chat.SignUp(c.SignUp), InviteRole: chat.Role(c.InviteRole), PinRole: chat.Role(c.PinRole),
 		Pins: c.MaxPins, Saved: c.MaxSaved, Drafts: c.MaxDrafts, Keywords: c.MaxKeywords, Blocks: c.MaxBlocks,
-		EmojiRole: chat.Role(c.EmojiRole), Emojis: c.MaxEmoji, Scheduled: c.MaxScheduled, Reminders: c.MaxReminders,
+		EmojiRole: chat.Role(c.EmojiRole), Emojis: c.MaxEmoji, Scheduled: c.MaxScheduled, Reminders: c.MaxReminders, Previews: c.MaxPreviews,
 	}
 }
 

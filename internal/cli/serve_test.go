@@ -17,6 +17,7 @@ import (
 
 	"parley/internal/db"
 	"parley/internal/live"
+	"parley/internal/preview"
 	"parley/socketio/client"
 )
 
@@ -49,12 +50,18 @@ func (s *syncBuffer) String() string {
 
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
+	return startAsking(t, preview.Options{}, args...)
+}
+
+// startAsking is start with another idea of which pages may be asked what they are.
+func startAsking(t *testing.T, pages preview.Options, args ...string) *server {
+	t.Helper()
 	args = append([]string{"--port=0", "--host=127.0.0.1", "--data=" + t.TempDir(), "--leave-grace=50ms"}, args...)
 	ctx, cancel := context.WithCancel(context.Background())
 	listening := make(chan net.Addr, 1)
 	code := make(chan int, 1)
 	s := &server{t: t, log: &syncBuffer{}, args: args}
-	go func() { code <- serve(ctx, args, io.Discard, s.log, func(a net.Addr) { listening <- a }) }()
+	go func() { code <- serveAsking(ctx, args, io.Discard, s.log, func(a net.Addr) { listening <- a }, pages) }()
 	var once sync.Once
 	result := 0
 	s.stop = func() int {

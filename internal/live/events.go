@@ -138,6 +138,7 @@ var events = []event{
 	row("chat-message", chat.Guest, message, (*Door).chatMessage),
 	row("message-edit", chat.Guest, message, (*Door).messageEdit),
 	row("message-delete", chat.Guest, message, (*Door).messageDelete),
+	row("message-preview-remove", chat.Guest, free, (*Door).messagePreviewRemove),
 	row("message-react", chat.Guest, free, (*Door).messageReact),
 	row("message-pin", chat.Guest, free, (*Door).messagePin),
 	row("pin-list", chat.Guest, free, (*Door).pinList),

@@ -103,6 +103,18 @@ func (d *Door) messageDelete(ctx context.Context, c *client, in oneMessageReques
 	return oneMessageReply{done, toWire(&m)}, err
 }
 
+type messagePreviewRemoveRequest struct {
+	RoomID    string `json:"roomId"`
+	MessageID string `json:"messageId"`
+	URL       string `json:"url"` // as the message links to it; empty for all
+}
+
+// messagePreviewRemove takes previews away from a message for good.
+func (d *Door) messagePreviewRemove(ctx context.Context, c *client, in messagePreviewRemoveRequest) (oneMessageReply, error) {
+	m, err := d.o.Chat.RemovePreview(ctx, *c.person(), roomOrLobby(in.RoomID), in.MessageID, in.URL)
+	return oneMessageReply{done, toWire(&m)}, err
+}
+
 type messageReactRequest struct {
 	RoomID    string `json:"roomId"`
 	MessageID string `json:"messageId"`

@@ -47,11 +47,12 @@ type roomUpdateRequest struct {
 	Topic       *string `json:"topic"`
 	Description *string `json:"description"`
 	Archived    *bool   `json:"archived"`
+	Previews    *bool   `json:"previews"` // whether its messages show what they link to
 }
 
 // roomUpdate changes what describes a room, or archives it.
 func (d *Door) roomUpdate(ctx context.Context, c *client, in roomUpdateRequest) (roomReply, error) {
-	change := chat.RoomChange{Name: in.Name, Topic: in.Topic, Description: in.Description, Archived: in.Archived}
+	change := chat.RoomChange{Name: in.Name, Topic: in.Topic, Description: in.Description, Archived: in.Archived, Previews: in.Previews}
 	r, err := d.o.Chat.UpdateRoom(ctx, *c.person(), in.RoomID, change)
 	return d.myRoom(ctx, c, r.ID, err)
 }

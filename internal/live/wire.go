@@ -42,6 +42,7 @@ type wireMessage struct {
 	Pinned    *wirePin        `json:"pinned,omitempty"`
 	Poll      *wirePoll       `json:"poll,omitempty"`
 	Forward   *wireForward    `json:"forward,omitempty"` // what it passes on; then text may be empty
+	Previews  []wirePreview   `json:"previews,omitempty"`
 }
 
 // wirePoll is a question that a message asks, as the room has been told last.
@@ -61,6 +62,32 @@ type wireForward struct {
 	Text      string `json:"text"`
 	RoomID    string `json:"roomId,omitempty"` // where it is, if anybody may join that room
 	MessageID string `json:"messageId,omitempty"`
+}
+
+// wirePreview is what a page says of itself that the message links to. All of it is the page's: text, never markup.
+type wirePreview struct {
+	URL         string `json:"url"`
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+	SiteName    string `json:"siteName,omitempty"`
+	ImageURL    string `json:"imageUrl,omitempty"` // on this server
+	ImageWidth  int    `json:"imageWidth,omitempty"`
+	ImageHeight int    `json:"imageHeight,omitempty"`
+}
+
+func toWirePreviews(p *chat.Previews) []wirePreview {
+	if p == nil {
+		return nil
+	}
+	var out []wirePreview
+	for _, v := range p.Shown {
+		w := wirePreview{URL: v.URL, Title: v.Title, Description: v.Description, SiteName: v.Site, ImageWidth: v.Width, ImageHeight: v.Height}
+		if v.Picture != "" {
+			w.ImageURL = "/previews/" + v.Picture
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 func toWirePoll(p *chat.Poll) *wirePoll {
@@ -102,7 +129,7 @@ func toWire(m *chat.Message) wireMessage {
 	w := wireMessage{
 		ID: m.ID, Text: m.Text, Username: m.SenderName, UserID: m.SenderID, Timestamp: timestamp(m.CreatedAt),
 		RoomID: m.RoomID, Seq: m.Seq, EditedAt: optional(m.EditedAt), DeletedAt: optional(m.DeletedAt),
-		Mentions: m.Mentions, Reactions: m.Reactions,
+		Mentions: m.Mentions, Reactions: m.Reactions, Previews: toWirePreviews(m.Previews),
 	}
 	if m.ClientID != "" && m.ClientID[0] != '-' { // that one was made up here
 		w.ClientID = m.ClientID
@@ -150,6 +177,7 @@ type wireRoom struct {
 	CreatedBy   string           `json:"createdBy"`
 	CreatedAt   string           `json:"createdAt"`
 	ArchivedAt  string           `json:"archivedAt,omitempty"`
+	Previews    bool             `json:"previews"`           // whether its messages show what they link to
 	ParentID    string           `json:"parentId,omitempty"` // of a thread: the room that it is in
 	RootID      string           `json:"rootId,omitempty"`   // of a thread: the message that it is about
 }
@@ -157,7 +185,7 @@ type wireRoom struct {
 func toWireRoom(r chat.Room) wireRoom {
 	return wireRoom{
 		RoomID: r.ID, Kind: r.Kind, Name: r.Name, Topic: r.Topic, Description: r.Description, History: r.History,
-		CreatedBy: r.CreatedBy, CreatedAt: timestamp(r.CreatedAt), ArchivedAt: optional(r.ArchivedAt),
+		CreatedBy: r.CreatedBy, CreatedAt: timestamp(r.CreatedAt), ArchivedAt: optional(r.ArchivedAt), Previews: r.Previews,
 		ParentID: r.ParentID, RootID: r.RootID,
 	}
 }
@@ -288,7 +316,7 @@ func toWireEntry(e *chat.Entry) wireEntry {
 // entryEvents are the names of the events that tell of entries.
 var entryEvents = map[chat.EntryKind]string{
 	chat.KindMessage: "new-message", chat.KindEdit: "message-edited", chat.KindDelete: "message-deleted",
-	chat.KindReact: "message-reaction", chat.KindUnreact: "message-reaction", chat.KindThread: "message-updated", chat.KindPin: "message-updated", chat.KindUnpin: "message-updated", chat.KindPoll: "message-updated", chat.KindCreate: "room-created", chat.KindUpdate: "room-updated",
+	chat.KindReact: "message-reaction", chat.KindUnreact: "message-reaction", chat.KindThread: "message-updated", chat.KindPin: "message-updated", chat.KindUnpin: "message-updated", chat.KindPoll: "message-updated", chat.KindPreview: "message-updated", chat.KindCreate: "room-created", chat.KindUpdate: "room-updated",
 	chat.KindJoin: "member-joined", chat.KindLeave: "member-left", chat.KindKick: "member-left", chat.KindBan: "member-left",
 	chat.KindRole: "member-role",
 }

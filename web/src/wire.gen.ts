@@ -99,6 +99,7 @@ export interface Requests {
   'chat-message': { payload: MessageRequest; answer: MessageReply };
   'message-edit': { payload: MessageEditRequest; answer: OneMessageReply };
   'message-delete': { payload: OneMessageRequest; answer: OneMessageReply };
+  'message-preview-remove': { payload: MessagePreviewRemoveRequest; answer: OneMessageReply };
   'message-react': { payload: MessageReactRequest; answer: OneMessageReply };
   'message-pin': { payload: MessageMarkRequest; answer: OneMessageReply };
   'pin-list': { payload: RoomRequest; answer: MessagesReply };
@@ -151,6 +152,7 @@ export interface Message {
   pinned?: Pin;
   poll?: Poll;
   forward?: Forward;
+  previews?: Preview[];
 }
 
 export interface Entry {
@@ -523,6 +525,7 @@ export interface RoomUpdateRequest {
   topic?: string;
   description?: string;
   archived?: boolean;
+  previews?: boolean;
 }
 
 export interface RoomListReply {
@@ -698,6 +701,12 @@ export interface OneMessageReply {
 export interface OneMessageRequest {
   roomId?: string;
   messageId?: string;
+}
+
+export interface MessagePreviewRemoveRequest {
+  roomId?: string;
+  messageId?: string;
+  url?: string;
 }
 
 export interface MessageReactRequest {
@@ -945,7 +954,17 @@ export interface Forward {
   messageId?: string;
 }
 
-export type EntryKind = 'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'poll' | 'thread';
+export interface Preview {
+  url: string;
+  title?: string;
+  description?: string;
+  siteName?: string;
+  imageUrl?: string;
+  imageWidth?: number;
+  imageHeight?: number;
+}
+
+export type EntryKind = 'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'poll' | 'preview' | 'thread';
 
 export interface Room {
   roomId: string;
@@ -957,6 +976,7 @@ export interface Room {
   createdBy: string;
   createdAt: string;
   archivedAt?: string;
+  previews: boolean;
   parentId?: string;
   rootId?: string;
 }
@@ -1045,6 +1065,7 @@ export interface MyRoom {
   createdBy: string;
   createdAt: string;
   archivedAt?: string;
+  previews: boolean;
   parentId?: string;
   rootId?: string;
   members: number;
@@ -1110,6 +1131,7 @@ export interface Listed {
   createdBy: string;
   createdAt: string;
   archivedAt?: string;
+  previews: boolean;
   parentId?: string;
   rootId?: string;
   members: number;

@@ -25,7 +25,7 @@ var unions = map[string]string{
 	"Role": "'owner' | 'admin' | 'moderator' | 'member' | 'guest'", "RoomKind": "'public' | 'private' | 'announcement' | 'direct' | 'group' | 'thread'",
 	"HistoryMode": "'all' | 'joined'", "Level": "'all' | 'mentions' | 'none' | ''", "DirectFrom": "'everybody' | 'shared' | 'nobody'",
 	"PersonalKind": "'saved' | 'draft' | 'room' | 'notify' | 'privacy' | 'block' | 'scheduled' | 'reminder'",
-	"EntryKind":    "'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'poll' | 'thread'",
+	"EntryKind":    "'message' | 'edit' | 'delete' | 'react' | 'unreact' | 'create' | 'update' | 'join' | 'leave' | 'kick' | 'ban' | 'role' | 'pin' | 'unpin' | 'poll' | 'preview' | 'thread'",
 }
 
 // generator collects the types that are met.
