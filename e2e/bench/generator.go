@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +29,6 @@ type generator struct {
 type conn struct {
 	fd      int
 	scanner scanner
-	acked   time.Time
 }
 
 func newGenerator(ports ...int) (*generator, error) {
@@ -127,7 +128,7 @@ func (c *conn) await(buf []byte, text string) error {
 	for {
 		n, err := unix.Read(c.fd, buf[at:])
 		if err != nil || n == 0 {
-			return fmt.Errorf("connection ended while waiting for %q: %v %q", text, err, buf[:at])
+			return fmt.Errorf("connection ended while waiting for %q: %w %q", text, cmp.Or(err, io.EOF), buf[:at])
 		}
 		at += n
 		if containsText(buf[:at], text) {
@@ -176,7 +177,7 @@ func (g *generator) poll(wait time.Duration) error {
 			continue
 		}
 		if err != nil || n == 0 {
-			return fmt.Errorf("the server closed a connection: %v", err)
+			return fmt.Errorf("the server closed a connection: %w", cmp.Or(err, io.EOF))
 		}
 		c.scanner.scan(g.buf[:n], func(head []byte) { g.frame(c, head) })
 	}

@@ -61,7 +61,7 @@ func run(what string, o options) error {
 	case "crowd":
 		return crowd(o)
 	case "wire":
-		return wire(o)
+		return wire()
 	}
 	return fmt.Errorf("there is no %q to measure", what)
 }

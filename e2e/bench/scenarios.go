@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -156,7 +158,7 @@ func churn(g *generator, s *instance, d time.Duration) ([]float64, error) {
 	step := func(c *conn) error {
 		n, err := unix.Read(c.fd, buf)
 		if err != nil || n == 0 {
-			return fmt.Errorf("ended in stage %d: %v", stages[c], err)
+			return fmt.Errorf("ended in stage %d: %w", stages[c], cmp.Or(err, io.EOF))
 		}
 		b := buf[:n]
 		if stages[c] == 0 && containsText(b, `0{"sid"`) {

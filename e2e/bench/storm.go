@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -61,7 +63,7 @@ func (s *storming) open() error {
 func (s *storming) read(c *conn) error {
 	n, err := unix.Read(c.fd, s.g.buf)
 	if err != nil || n == 0 {
-		return fmt.Errorf("a connection ended: %v", err)
+		return fmt.Errorf("a connection ended: %w", cmp.Or(err, io.EOF))
 	}
 	b := s.g.buf[:n]
 	if _, begun := s.upgraded[c]; begun && !s.upgraded[c] {

@@ -26,7 +26,7 @@ const browserHeaders = "Connection: keep-alive\r\nsec-ch-ua-platform: \"Linux\"\
 
 // wire measures what a chat message costs on the wire by WebSocket and by requests, and how long it takes: the bytes that TCP carries,
 // without its own headers, which a request has more of.
-func wire(o options) error {
+func wire() error {
 	dir, err := os.MkdirTemp("", "parley-bench-")
 	if err != nil {
 		return err

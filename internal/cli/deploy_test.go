@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -235,7 +236,7 @@ func manifests(t *testing.T) map[string]map[string]any {
 		}
 		for decoder := yaml.NewDecoder(bytes.NewReader(text)); ; {
 			var object map[string]any
-			if err := decoder.Decode(&object); err == io.EOF {
+			if err := decoder.Decode(&object); errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
 				t.Fatalf("%s: %v", file, err)
