@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,20 +15,22 @@ import (
 // storm opens n connections, so many of them at the same time, and returns when all have joined: so many connections to a person.
 func (g *generator) storm(n, atOnce, each int, within time.Duration) error {
 	s := &storming{g: g, n: n, people: n / each, begun: time.Now(), as: map[*conn]string{}, upgraded: map[*conn]bool{}}
-	for s.opened < min(n, atOnce) {
-		if err := s.open(); err != nil {
-			return err
-		}
-	}
 	var events [256]unix.EpollEvent
 	for s.joined < n {
 		if time.Since(s.begun) > within {
-			return fmt.Errorf("only %d of %d joined within %v", s.joined, n, within)
+			return fmt.Errorf("only %d of %d joined within %v; %d were refused", s.joined, n, within, s.refused)
+		}
+		for s.opened < min(n, s.joined+atOnce) && time.Now().After(s.pause) {
+			if err := s.open(); err != nil {
+				return err
+			}
 		}
 		ready, _ := unix.EpollWait(g.epoll, events[:], 100) // interrupted is as good as nothing
 		for _, e := range events[:max(ready, 0)] {
-			if err := s.read(g.byFD[e.Fd]); err != nil {
-				return err
+			if c := g.byFD[e.Fd]; c != nil {
+				if err := s.read(c); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -40,6 +43,8 @@ type storming struct {
 	people            int              // the first connections are theirs; later ones join as one of them
 	tokens            []string         // theirs
 	as                map[*conn]string // the token that a connection joins with
+	refused           int              // by a server that has too much to do
+	pause             time.Time        // until then nobody tries again
 	begun             time.Time
 	upgraded          map[*conn]bool
 	failed            error
@@ -68,6 +73,10 @@ func (s *storming) read(c *conn) error {
 	b := s.g.buf[:n]
 	if _, begun := s.upgraded[c]; begun && !s.upgraded[c] {
 		_, rest, whole := bytes.Cut(b, []byte("\r\n\r\n"))
+		if bytes.HasPrefix(b, []byte("HTTP/1.1 503")) {
+			s.refuse(c)
+			return nil
+		}
 		if !whole || !bytes.HasPrefix(b, []byte("HTTP/1.1 101")) {
 			return fmt.Errorf("the server answers %.200q", b)
 		}
@@ -75,6 +84,17 @@ func (s *storming) read(c *conn) error {
 	}
 	c.scanner.scan(b, func(head []byte) { s.frame(c, head) })
 	return s.failed
+}
+
+// refuse lets a connection go that the server is too busy for. Another one is tried a little later.
+func (s *storming) refuse(c *conn) {
+	s.g.drop(c)
+	s.g.conns = slices.DeleteFunc(s.g.conns, func(other *conn) bool { return other == c })
+	delete(s.as, c)
+	delete(s.upgraded, c)
+	s.opened--
+	s.refused++
+	s.pause = time.Now().Add(200 * time.Millisecond)
 }
 
 // frame takes one step towards having joined.
@@ -85,6 +105,8 @@ func (s *storming) frame(c *conn, head []byte) {
 		err = c.write(clientFrame(fmt.Sprintf(`40{"token":%q}`, s.as[c])))
 	case bytes.HasPrefix(head, []byte(`40{"sid"`)):
 		err = c.write(clientFrame(`420["user-join",{"username":"bench"}]`))
+	case bytes.HasPrefix(head, []byte(`430[{"success":false`)) && bytes.Contains(head, []byte(`"unavailable"`)):
+		s.refuse(c)
 	case bytes.HasPrefix(head, []byte(`430[{"success":false`)):
 		err = fmt.Errorf("somebody may not join: %s", head)
 	case bytes.HasPrefix(head, []byte("430[")):
@@ -93,9 +115,7 @@ func (s *storming) frame(c *conn, head []byte) {
 		}
 		delete(s.as, c)
 		delete(s.upgraded, c)
-		if s.joined++; s.opened < s.n {
-			err = s.open()
-		}
+		s.joined++
 	case string(head) == "2": // a heartbeat
 		err = c.write(clientFrame("3"))
 	}

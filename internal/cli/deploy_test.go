@@ -43,6 +43,34 @@ var notSettings = []string{
 	"PARLEY_BIN",          // of the browser's tests
 }
 
+// Links from one document to another lead somewhere.
+func TestDocumentsLinkToFilesThatExist(t *testing.T) {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	above, err := filepath.Glob("../../*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	for _, file := range append(files, above...) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`).FindAllStringSubmatch(string(text), -1) {
+			links++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", file, m[1], err)
+			}
+		}
+	}
+	if links < 10 {
+		t.Errorf("%d links: nothing was tested", links)
+	}
+}
+
 // What is handed out and what is written about it name settings and verbs that there are.
 func TestDeploymentNamesWhatThereIs(t *testing.T) {
 	known, variable := settings(), regexp.MustCompile(`\b(PARLEY|OTEL)_[A-Z_]*[A-Z]\b`)

@@ -154,7 +154,7 @@ func TestDoctorFindsWhatIsWrongHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	printed := cli(t, 1, "doctor", "--data=/proc/parley", "--redis-url=redis://127.0.0.1:1", "--allowed-origins=*", "--trusted-proxies=0.0.0.0/0",
-		"--rate-limit=off", "--admin-addr=:6060", "http://127.0.0.1:1")
+		"--rate-limit=off", "--admin-addr=0.0.0.0:6060", "http://127.0.0.1:1")
 	says(t, printed, "error    disk             nothing can be written", "error    redis            REDIS_URL is set, and the database is a file",
 		"error    redis            127.0.0.1:1 does not answer", "warning  origins", "error    trusted proxies  PARLEY_TRUSTED_PROXIES has 0.0.0.0/0",
 		"warning  rate limits", "warning  secret key", "warning  admin address", "error    url              cannot be reached", "chown")

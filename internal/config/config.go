@@ -113,7 +113,7 @@ type Config struct {
 	DrainTimeout    time.Duration `env:"PARLEY_DRAIN_TIMEOUT" default:"25s" help:"How long a stopping server takes leave of its clients, at most 30s."`
 	LogLevel        string        `env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat       string        `env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
-	AdminAddr       string        `env:"PARLEY_ADMIN_ADDR" default:"" help:"Address of a second listener for profiles, live plots of the runtime and /metrics, as 127.0.0.1:6060; empty is none."`
+	AdminAddr       string        `env:"PARLEY_ADMIN_ADDR" default:"" help:"Address of a second listener, without a password, for profiles, live plots of the runtime and /metrics; :6060 is port 6060 of this machine alone. Unset: none."`
 	WebTransport    string        `env:"PARLEY_WEBTRANSPORT_ADDR" name:"webtransport-addr" default:"" help:"UDP address, as :443, at which clients may connect by WebTransport too, over HTTP/3; needs a certificate. Empty is none."`
 	TLSCert         string        `env:"PARLEY_TLS_CERT" name:"tls-cert" default:"" help:"File with the certificate chain (PEM) for WebTransport; read again when it changes."`
 	TLSKey          string        `env:"PARLEY_TLS_KEY" name:"tls-key" default:"" help:"File with the certificate's private key (PEM)."`
@@ -254,6 +254,9 @@ func (c *Config) Check() error {
 	}
 	if name, hash, _ := strings.Cut(c.SocketAdmin, ":"); c.SocketAdmin != "" && (name == "" || !strings.HasPrefix(hash, "$2")) {
 		return errors.New("PARLEY_SOCKET_ADMIN must be a name and the bcrypt hash of a password, as htpasswd -nB admin prints them")
+	}
+	if strings.HasPrefix(c.AdminAddr, ":") { // nobody means everybody by leaving the host out
+		c.AdminAddr = "127.0.0.1" + c.AdminAddr
 	}
 	if err := c.readOrigins(); err != nil {
 		return err

@@ -60,6 +60,14 @@ func TestOriginsAreWrittenAsBrowsersSendThem(t *testing.T) {
 	}
 }
 
+func TestAdminAddressIsOfThisMachineUnlessSaidOtherwise(t *testing.T) {
+	for text, want := range map[string]string{"": "", ":6060": "127.0.0.1:6060", "0.0.0.0:6060": "0.0.0.0:6060", "10.0.0.7:6060": "10.0.0.7:6060"} {
+		if c, err := Parse([]string{"--admin-addr=" + text}, io.Discard); err != nil || c.AdminAddr != want {
+			t.Errorf("%q: %q, %v", text, c.AdminAddr, err)
+		}
+	}
+}
+
 func TestTrustedProxies(t *testing.T) {
 	c, err := Parse([]string{"--trusted-proxies=10.0.0.0/8, 192.0.2.7,2001:db8::/32, ::1"}, io.Discard)
 	if err != nil || fmt.Sprint(c.Proxies()) != "[10.0.0.0/8 192.0.2.7/32 2001:db8::/32 ::1/128]" {
