@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,7 +40,7 @@ func crowd(o options) error {
 	}
 	defer c.stop()
 	fmt.Printf("%d connections, %d to a person, on %d nodes, Postgres and Redis, nothing pinned\n", o.connections, o.each, crowdNodes)
-	before, sockets := c.memory(), socketMemory()
+	kernel := kernelMemory()
 	groups, err := startGroups(c)
 	defer func() {
 		for _, g := range groups {
@@ -55,8 +56,8 @@ func crowd(o options) error {
 			return err
 		}
 		there += n
-		fmt.Printf("  %6d connections: %.1f KiB of the nodes' memory each, %.1f KiB of the kernel's for sockets, both ends\n", there,
-			(c.memory()-before)/float64(there), (socketMemory()-sockets)/float64(there))
+		fmt.Printf("  %6d connections: the nodes have %.0f MiB, %.1f KiB for each, and the kernel %.1f KiB for both of its ends\n", there,
+			c.memory()/1024, c.memory()/float64(there), (kernelMemory()-kernel)/float64(there))
 		if o.pause {
 			_, _ = fmt.Scanln() // whatever it is, it goes on
 		}
@@ -68,8 +69,8 @@ func crowd(o options) error {
 	idle, _, _ := c.used()
 	time.Sleep(10 * time.Second)
 	idleAfter, _, _ := c.used()
-	fmt.Printf("  idle: %.1f KiB a connection (%.0f MiB altogether), %.1f %% of a processor per 10,000 connections\n",
-		(c.memory()-before)/float64(o.connections), c.memory()/1024, (idleAfter-idle)/10*100/float64(o.connections)*10_000)
+	fmt.Printf("  idle: the nodes have %.0f MiB, %.1f KiB for each connection, and use %.1f %% of a processor per 10,000 connections\n",
+		c.memory()/1024, c.memory()/float64(o.connections), (idleAfter-idle)/10*100/float64(o.connections)*10_000)
 	return speak(c, groups, o.connections)
 }
 
@@ -149,14 +150,12 @@ func speak(c *cluster, groups []*group, connections int) error {
 	return nil
 }
 
-// socketMemory is what the kernel has for TCP's buffers, in KiB.
-func socketMemory() float64 {
-	text, _ := os.ReadFile("/proc/net/sockstat") // without it, 0
-	_, rest, _ := strings.Cut(string(text), "TCP:")
-	line, _, _ := strings.Cut(rest, "\n")
-	_, pages, _ := strings.Cut(line, "mem ")
-	n, _ := strconv.ParseFloat(strings.TrimSpace(pages), 64)
-	return n * float64(os.Getpagesize()) / 1024
+// kernelMemory is what the kernel has for its own structures, sockets among them, in KiB.
+func kernelMemory() float64 {
+	text, _ := os.ReadFile("/proc/meminfo") // without it, 0
+	_, rest, _ := strings.Cut(string(text), "SUnreclaim:")
+	n, _ := strconv.ParseFloat(strings.Fields(rest + " 0")[0], 64)
+	return n
 }
 
 // group is a process that plays the people of one node.
@@ -181,6 +180,7 @@ func startGroups(c *cluster) (groups []*group, err error) {
 	for _, s := range c.nodes {
 		g := &group{cmd: exec.Command(self, "-group", strconv.Itoa(s.port))}
 		g.cmd.Stderr = os.Stderr
+		g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if g.in, err = g.cmd.StdinPipe(); err != nil {
 			return groups, err
 		}

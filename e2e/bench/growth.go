@@ -58,6 +58,7 @@ func growth(o options) error {
 					return fmt.Errorf("%s, %d nodes: %w", w.name, n, err)
 				}
 				results[n] = append(results[n], v...)
+				fmt.Fprintf(os.Stderr, "%s, %d nodes: %.4g\n", w.name, n, v) // it takes a while: what there is counts if it is cut short
 			}
 		}
 		reportGrowth(w, results)

@@ -44,6 +44,7 @@ func main() {
 		}
 		return
 	}
+	runtime.LockOSThread() // it is pinned, and the servers end with it
 	for _, what := range strings.Split(o.what, ",") {
 		if err := run(what, o); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
@@ -67,7 +68,6 @@ func run(what string, o options) error {
 }
 
 func sideBySide(o options) error {
-	runtime.LockOSThread()
 	peers, err := preparePeers(strings.Split(o.peers, ","))
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -137,6 +138,7 @@ func (p peer) launch(profiled, pinned bool) (*instance, error) {
 		s.cmd.Args = append(s.cmd.Args, "-pprof", "127.0.0.1:"+strconv.Itoa(port+1))
 	}
 	s.cmd.Stderr = os.Stderr
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // main has a thread of its own
 	if pinned {
 		s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	}
