@@ -2,32 +2,20 @@ import { clearLogs, storedRooms } from '../database';
 import { t } from '../i18n/index.svelte';
 import { parseLink } from '../state/links';
 import type { Named } from '../state/mentions';
-import type { RoomLog } from '../state/room';
-import { layout, type Row } from '../state/rows';
 import { remember } from '../storage';
 import { LOG_EVENTS, type Joined, type LogEvent, type LogPayload, type Message, type Payload, type Person } from '../wire';
 import { Logs } from './logs.svelte';
 import { chime, notifyOf } from './notices';
 import { Panes } from './panes.svelte';
+import { Conversation } from './conversation.svelte';
 import { People } from './people.svelte';
-import { Reading } from './reading.svelte';
 import { LOBBY, Rooms } from './rooms.svelte';
 import { Sending } from './sending.svelte';
 import { Server } from './server.svelte';
 import { Session } from './session.svelte';
+import { Threads } from './threads.svelte';
 
-/** How long a message that a link led to is highlighted, in milliseconds. */
-const HIGHLIGHT = 2000;
 const STORE_ROOMS_AFTER = 1000;
-
-/** What the composer is at, besides writing a new message. */
-export type Composing = { mode: 'reply' | 'edit'; message: Message };
-
-/** A place in the timeline that is to be shown: its seq, and a number that makes it another wish than the one before. */
-export interface Target {
-  seq: number;
-  wish: number;
-}
 
 /** The conversations: each concern in its own part, and what goes on between them. */
 export class Chat {
@@ -40,40 +28,22 @@ export class Chat {
     members: (roomId) => (roomId === LOBBY ? undefined : this.rooms.all.get(roomId)?.members),
   });
   readonly sending: Sending = new Sending(this.server, this.logs, () => this.session.me.userId);
-  readonly reading = new Reading(this.server, this.rooms, this.logs);
-  readonly people = new People(this.server, () => this.rooms.current, (id, name) => this.renamed(id, name), (p) => this.updated(p));
+  readonly people = new People(this.server, () => [this.rooms.current, this.thread.roomId], (id, name) => this.renamed(id, name), (p) => this.updated(p));
   readonly panes = new Panes();
-  composing = $state.raw<Composing | undefined>();
-  /** Messages of others as they arrive in the room that is open, for the announcer. */
-  arrived = $state.raw<Message[]>([]);
-  target = $state.raw<Target | undefined>();
-  highlighted = $state(0);
+  readonly main = new Conversation(this, () => this.rooms.current);
+  readonly thread = new Conversation(this, () => (this.panes.panel?.kind === 'thread' ? this.panes.panel.roomId : ''));
+  readonly threads = new Threads(this);
   /** Something that went wrong beside a form, told once. */
   notice = $state('');
-  private wishes = 0;
-  private highlightTimer: ReturnType<typeof setTimeout> | undefined;
-  private laidOut: Row[] = [];
   private opening = 0;
 
-  /** The open room's copy as it is now: another object whenever anything in it has changed. */
-  private view = $derived.by(() => {
-    const log = this.logs.watch(this.rooms.current);
-    return { messages: log.messages, hasOlder: log.hasOlder, hasNewer: log.hasNewer, loaded: log.loaded, last: log.last };
-  });
-  hasOlder = $derived(this.view.hasOlder);
-  hasNewer = $derived(this.view.hasNewer);
-  loading = $derived(!this.view.loaded && this.view.messages.length === 0);
-  rows = $derived.by(() => {
-    const { messages, hasOlder, hasNewer } = this.view;
-    const waiting = hasNewer ? [] : this.sending.items.filter((i) => i.roomId === this.rooms.current);
-    return (this.laidOut = layout(messages, waiting, this.session.me, this.reading.line?.seq ?? 0, !hasOlder, this.laidOut));
-  });
   members = $derived([...this.membersOf().values()].sort((a, b) => a.username.localeCompare(b.username)));
 
   constructor() {
     const { socket } = this.server.connection;
     for (const event of LOG_EVENTS) socket.on(event, (payload: LogPayload) => this.logs.heard(event, payload));
     socket.on('room-removed', ({ roomId }) => this.removed(roomId));
+    socket.on('room-read', (r) => this.rooms.read(r));
     socket.on('receipt', (r) => {
       this.logs.of(r.roomId).heardReceipt(r);
       this.logs.changed(r.roomId);
@@ -83,11 +53,6 @@ export class Chat {
     void this.start();
   }
 
-  /** The open room's copy. */
-  get log(): RoomLog {
-    return this.logs.of(this.rooms.current);
-  }
-
   /** Those of some people whose names are known here. */
   named(userIds: string[]): Named[] {
     const members = this.membersOf();
@@ -95,6 +60,12 @@ export class Chat {
       const p: Named | undefined = this.people.known.get(id) ?? members.get(id) ?? this.people.here.find((x) => x.userId === id);
       return p ? [{ userId: p.userId, username: p.username, login: p.login }] : [];
     });
+  }
+
+  /** Where a room's messages are shown now, if anywhere. */
+  of(roomId: string): Conversation | undefined {
+    if (roomId === '') return undefined;
+    return [this.main, this.thread].find((c) => c.roomId === roomId);
   }
 
   private membersOf() {
@@ -128,13 +99,14 @@ export class Chat {
     }
     if (!mine.has(this.rooms.current)) this.rooms.current = LOBBY;
     this.storeRooms();
-    const reopened = this.reading.line !== undefined;
+    const reopened = this.main.reading.line !== undefined;
     if (!(await this.followLink())) {
       const { current } = this.rooms;
       await this.logs.restore(current);
       await this.logs.catchUp(current);
-      if (!reopened) void this.reading.opened(current);
+      if (!reopened) void this.main.reading.opened(current);
     }
+    void this.threads.welcome();
     this.sending.pumpAll();
   }
 
@@ -165,16 +137,17 @@ export class Chat {
     this.rooms.count(m);
     this.storeRooms();
     if (m.userId === this.session.me.userId) return;
-    this.reading.has(m);
-    const room = this.rooms.all.get(m.roomId);
-    const away = document.hidden || !document.hasFocus() || m.roomId !== this.rooms.current;
+    this.main.reading.has(m);
+    const room = this.rooms.find(m.roomId);
+    const place = this.of(m.roomId);
+    const away = document.hidden || !document.hasFocus() || !place;
     if (room && away && (room.kind === 'direct' || this.rooms.addresses(m)) && this.people.presenceOf(this.session.me.userId) !== 'dnd') {
       chime();
       notifyOf(m, room.kind === 'direct' ? m.username : `${m.username} · ${this.rooms.nameOf(room)}`, () => void this.open(m.roomId, m.seq));
     }
-    if (m.roomId !== this.rooms.current) return;
-    this.arrived = [m];
-    if (document.hidden || !document.hasFocus()) this.reading.missed(m);
+    if (!place) return;
+    place.arrived = [m];
+    if (document.hidden || !document.hasFocus()) place.reading.missed(m);
   }
 
   private visibility(): void {
@@ -188,35 +161,50 @@ export class Chat {
     if (roomId !== this.rooms.current) {
       this.logs.of(this.rooms.current).trim();
       this.rooms.current = roomId;
-      this.composing = undefined;
-      this.reading.clearLine();
+      this.main.composing = undefined;
+      this.main.reading.clearLine();
       this.people.refreshTyping();
       remember('room', roomId);
       await this.logs.restore(roomId);
       if (mine !== this.opening) return;
       await this.logs.catchUp(roomId);
       if (mine !== this.opening) return;
-      void this.reading.opened(roomId);
+      void this.main.reading.opened(roomId);
     }
-    if (seq !== undefined) await this.goTo(seq);
+    if (seq !== undefined) await this.main.goTo(seq);
   }
 
-  /** Shows a message of the open room, and highlights it for a moment. */
-  async goTo(seq: number, highlight = true): Promise<void> {
-    if (!(await this.logs.around(this.rooms.current, seq))) {
-      this.notice = t('message-not-found');
-      return;
+  /** Shows a message wherever it is: in its room, or in its thread beside it. */
+  async openMessage(messageId: string): Promise<boolean> {
+    const found = await this.server.ask('message-find', { messageId });
+    if (!found?.success) {
+      this.notice = found ? t('message-not-found') : t('no-connection');
+      return false;
     }
-    this.target = { seq, wish: ++this.wishes };
-    if (!highlight) return;
-    this.highlighted = seq;
-    clearTimeout(this.highlightTimer);
-    this.highlightTimer = setTimeout(() => (this.highlighted = 0), HIGHLIGHT);
+    const { message, parentId, rootId } = found;
+    if (!parentId || !rootId) {
+      if (this.rooms.all.has(message.roomId)) await this.open(message.roomId, message.seq);
+      else this.notice = await this.openBy('room-join', { roomId: message.roomId });
+      if (!this.notice && this.rooms.current === message.roomId) await this.main.goTo(message.seq);
+      return !this.notice;
+    }
+    const root = await this.server.ask('message-find', { messageId: rootId });
+    if (!root?.success) return false;
+    if (this.rooms.current !== parentId) await this.open(parentId, root.message.seq);
+    await this.logs.catchUp(parentId);
+    await this.threads.open(root.message, message.seq);
+    return true;
   }
 
   private removed(roomId: string): void {
     this.rooms.all.delete(roomId);
     this.logs.forget(roomId);
+    for (const [id, thread] of this.rooms.threads) {
+      if (thread.parentId !== roomId) continue;
+      if (this.thread.roomId === id) this.panes.closePanel();
+      this.rooms.threads.delete(id);
+      this.logs.forget(id);
+    }
     if (this.rooms.current === roomId) void this.open(LOBBY);
   }
 
@@ -235,12 +223,18 @@ export class Chat {
 
   /** Follows the link in the address. An invitation stays there until it has worked, for somebody who has to sign up first. */
   private async followLink(): Promise<boolean> {
-    const link = parseLink(location.hash);
+    const link = parseLink(location);
+    if (link?.messageId) {
+      history.replaceState(history.state, '', '/');
+      const found = this.openMessage(link.messageId);
+      await this.logs.catchUp(this.rooms.current);
+      return found;
+    }
     if (link?.roomId && this.rooms.all.has(link.roomId)) {
-      history.replaceState(history.state, '', location.pathname);
+      history.replaceState(history.state, '', '/');
       const { roomId, seq } = link;
       await this.logs.catchUp(roomId);
-      if (roomId === this.rooms.current) void this.reading.opened(roomId);
+      if (roomId === this.rooms.current) void this.main.reading.opened(roomId);
       await this.open(roomId, seq);
       return true;
     }
@@ -252,27 +246,6 @@ export class Chat {
     history.replaceState(history.state, '', location.pathname);
     await this.open(roomId);
     return true;
-  }
-
-  send(text: string, mentions: string[] = []): void {
-    const replyTo = this.composing?.mode === 'reply' ? this.composing.message.id : undefined;
-    const { current } = this.rooms;
-    this.composing = undefined;
-    if (this.logs.of(current).hasNewer) void this.logs.newest(current);
-    this.sending.add({ roomId: current, text: text.trim(), replyTo, mentions: mentions.length > 0 ? mentions : undefined });
-    this.reading.clearLine();
-    this.people.sent();
-  }
-
-  async edit(m: Message, text: string): Promise<string> {
-    const problem = text.trim() === m.text ? '' : await this.server.attempt('message-edit', { roomId: m.roomId, messageId: m.id, text });
-    if (!problem) this.composing = undefined;
-    return problem;
-  }
-
-  /** The last message that one has written here, to be edited. */
-  lastOwn(): Message | undefined {
-    return this.log.messages.findLast((m) => m.userId === this.session.me.userId && !m.deletedAt);
   }
 
   async react(m: Message, emoji: string, on: boolean): Promise<void> {

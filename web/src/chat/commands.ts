@@ -10,7 +10,7 @@ export interface Command {
 
 /** What can be done by writing instead of clicking. */
 export const commands: Command[] = [
-  { name: 'shrug', help: 'command-shrug', run: (chat, rest) => (chat.send(`${rest} ¯\\\\\\_(ツ)\\_/¯`.trim()), '') },
+  { name: 'shrug', help: 'command-shrug', run: (chat, rest) => (chat.main.send(`${rest} ¯\\\\\\_(ツ)\\_/¯`.trim()), '') },
   { name: 'status', help: 'command-status', run: (chat, rest) => chat.server.attempt('profile-update', { status: rest }) },
   { name: 'away', help: 'command-away', run: (chat) => chat.server.attempt('profile-update', { presence: 'away' }) },
   { name: 'dnd', help: 'command-dnd', run: (chat) => chat.server.attempt('profile-update', { presence: 'dnd' }) },

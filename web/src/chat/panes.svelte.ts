@@ -1,7 +1,8 @@
 import type { Message } from '../wire';
 
 /** What can stand beside the conversation. */
-export type Panel = { kind: 'members' | 'search' | 'mentions' } | { kind: 'person'; userId: string };
+export type ListPanel = 'members' | 'search' | 'mentions' | 'threads';
+export type Panel = { kind: ListPanel } | { kind: 'person'; userId: string } | { kind: 'thread'; roomId: string; root: Message };
 export type Dialog = '' | 'switcher' | 'new-room' | 'directory' | 'account' | 'settings' | 'room' | 'help';
 
 const NARROW = '(max-width: 767px)';
@@ -53,7 +54,7 @@ export class Panes {
     this.showPanel({ kind: 'person', userId });
   }
 
-  toggle(kind: 'members' | 'search' | 'mentions'): void {
+  toggle(kind: ListPanel): void {
     if (this.panel?.kind === kind) this.closePanel();
     else this.showPanel({ kind });
   }

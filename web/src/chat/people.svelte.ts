@@ -12,11 +12,13 @@ export class People {
   presence = new SvelteMap<string, string>();
   /** What is known of people beyond their names: pictures and status. */
   known = new SvelteMap<string, Person>();
-  typing = $state<string[]>([]);
+  /** Who is writing in the rooms that are open. */
+  typing = new SvelteMap<string, string[]>();
   private typists = new Typists();
-  private told = 0;
+  /** When it was told in a room that one is writing. */
+  private told = new Map<string, number>();
 
-  constructor(private readonly server: Server, private readonly currentRoom: () => string, private readonly rename: (userId: string, username: string) => void,
+  constructor(private readonly server: Server, private readonly open: () => string[], private readonly rename: (userId: string, username: string) => void,
     private readonly updated: (p: Person) => void) {
     const { socket } = server.connection;
     socket.on('user-joined', (p) => this.came(p));
@@ -74,20 +76,23 @@ export class People {
   }
 
   refreshTyping(): void {
-    const names = this.typists.names(this.currentRoom(), Date.now());
-    if (names.join() !== this.typing.join()) this.typing = names;
+    for (const roomId of this.open()) {
+      const names = this.typists.names(roomId, Date.now());
+      if (names.join() !== (this.typing.get(roomId) ?? []).join()) this.typing.set(roomId, names);
+    }
   }
 
   /** Tells the others in the room, now and then, that one is writing. */
-  tellTyping(typing: boolean): void {
-    if (!this.server.joined || (typing && Date.now() - this.told < TYPING_INTERVAL) || (!typing && this.told === 0)) return;
-    this.told = typing ? Date.now() : 0;
-    this.server.connection.socket.emit('typing-indicator', { roomId: this.currentRoom(), typing });
+  tellTyping(roomId: string, typing: boolean): void {
+    const told = this.told.get(roomId) ?? 0;
+    if (!this.server.joined || (typing && Date.now() - told < TYPING_INTERVAL) || (!typing && told === 0)) return;
+    this.told.set(roomId, typing ? Date.now() : 0);
+    this.server.connection.socket.emit('typing-indicator', { roomId, typing });
   }
 
   /** A message that was sent ended the typing by itself. */
-  sent(): void {
-    this.told = 0;
+  sent(roomId: string): void {
+    this.told.delete(roomId);
   }
 
   private came(p: Coming): void {

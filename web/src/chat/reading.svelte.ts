@@ -1,5 +1,5 @@
 import { t } from '../i18n/index.svelte';
-import type { Message, Receipt } from '../wire';
+import type { Message } from '../wire';
 import { RECEIPTS_UP_TO, type Logs } from './logs.svelte';
 import type { Rooms } from './rooms.svelte';
 import type { Server } from './server.svelte';
@@ -28,15 +28,15 @@ export class Reading {
   /** Rooms that were marked as unread by hand: looking at them does not undo it before they are opened again. */
   private keepUnread = '';
 
-  constructor(private readonly server: Server, private readonly rooms: Rooms, private readonly logs: Logs) {
-    server.connection.socket.on('room-read', (r) => this.elsewhere(r));
+  /** place says which room is read, '' for none. */
+  constructor(private readonly server: Server, private readonly rooms: Rooms, private readonly logs: Logs, private readonly place: () => string) {
     addEventListener('focus', () => this.lookAgain());
     document.addEventListener('visibilitychange', () => this.lookAgain());
   }
 
   /** On opening, the line of what is new stands after what was read last time. */
   async opened(roomId: string): Promise<void> {
-    const room = this.rooms.all.get(roomId);
+    const room = this.rooms.find(roomId);
     this.keepUnread = '';
     this.line = undefined;
     if (!room || room.unread === 0 || room.readSeq === 0) return;
@@ -70,22 +70,22 @@ export class Reading {
   }
 
   private async tell({ roomId, seq }: { roomId: string; seq: number }): Promise<void> {
-    const room = this.rooms.all.get(roomId);
-    if (!room || roomId !== this.rooms.current || roomId === this.keepUnread || document.hidden || !document.hasFocus() || !this.server.joined) return;
+    const room = this.rooms.find(roomId);
+    if (!room || roomId !== this.place() || roomId === this.keepUnread || document.hidden || !document.hasFocus() || !this.server.joined) return;
     if (seq <= room.readSeq && !(room.unread > 0 && seq >= room.lastSeq)) return;
     await this.mark(roomId, seq);
   }
 
   private async mark(roomId: string, seq: number): Promise<void> {
     const answer = await this.server.ask('room-read', { roomId, seq });
-    if (answer?.success) this.elsewhere(answer, answer.unread, answer.mentions);
+    if (answer?.success) this.rooms.read(answer, answer.unread, answer.mentions);
   }
 
   /** Says that all of a room is read, and takes the line away. */
   async markAll(roomId: string): Promise<void> {
     this.keepUnread = '';
-    const room = this.rooms.all.get(roomId);
-    if (roomId === this.rooms.current) this.line = undefined;
+    const room = this.rooms.find(roomId);
+    if (roomId === this.place()) this.line = undefined;
     if (room) await this.mark(roomId, Math.max(room.lastSeq, this.logs.of(roomId).last));
   }
 
@@ -95,7 +95,7 @@ export class Reading {
     const answer = await this.server.ask('room-read', { roomId: m.roomId, seq: m.seq - 1, unread: true });
     if (!answer?.success) return answer?.error ?? t('no-connection');
     this.line = { seq: m.seq, count: answer.unread, since: new Date(m.timestamp) };
-    this.elsewhere(answer, answer.unread, answer.mentions);
+    this.rooms.read(answer, answer.unread, answer.mentions);
     return '';
   }
 
@@ -108,20 +108,9 @@ export class Reading {
     this.line = undefined;
   }
 
-  /** Takes over how far one has read, on this device or another. */
-  private elsewhere(r: Receipt, unread?: number, mentions?: number): void {
-    const room = this.rooms.all.get(r.roomId);
-    if (!room) return;
-    if (unread === undefined && r.readSeq < room.lastSeq) {
-      void this.rooms.refresh(r.roomId);
-      return;
-    }
-    this.rooms.all.set(r.roomId, { ...room, readSeq: r.readSeq, deliveredSeq: r.deliveredSeq, unread: unread ?? 0, mentions: mentions ?? 0 });
-  }
-
   /** Tells, not for each message but now and then, that this device has what was written. */
   has(m: Message): void {
-    const members = this.rooms.all.get(m.roomId)?.members ?? 0;
+    const members = this.rooms.find(m.roomId)?.members ?? 0;
     if (members === 0 || members > RECEIPTS_UP_TO) return;
     this.delivered.set(m.roomId, Math.max(m.seq, this.delivered.get(m.roomId) ?? 0));
     this.deliveredTimer ??= setTimeout(() => {

@@ -2,7 +2,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import { t } from '../i18n/index.svelte';
 import { roomName, sortRooms } from '../state/room';
 import { recall } from '../storage';
-import type { Listed, Message, MyRoom, Payload, Person } from '../wire';
+import type { Listed, Message, MyRoom, Payload, Person, Receipt } from '../wire';
 import { newClientId } from './ids';
 import type { Server } from './server.svelte';
 import type { Session } from './session.svelte';
@@ -12,6 +12,8 @@ export const LOBBY = 'general';
 /** The rooms that one is in, and which of them is open. */
 export class Rooms {
   all = new SvelteMap<string, MyRoom>();
+  /** The threads that are known: those one follows, and the open one. */
+  threads = new SvelteMap<string, MyRoom>();
   current = $state(recall('room') ?? LOBBY);
 
   room = $derived(this.all.get(this.current));
@@ -25,13 +27,26 @@ export class Rooms {
     server.connection.socket.on('room-added', ({ roomId }) => void this.refresh(roomId));
   }
 
+  /** A room that one is in, or a thread of one. */
+  find(roomId: string): MyRoom | undefined {
+    return this.all.get(roomId) ?? this.threads.get(roomId);
+  }
+
+  put(room: MyRoom): void {
+    (room.kind === 'thread' ? this.threads : this.all).set(room.roomId, room);
+  }
+
   mayModerate = $derived.by(() => {
     const room = this.room;
     if (!room || this.isDirect) return false;
     return room.role !== 'member' || ['owner', 'admin', 'moderator'].includes(this.session.me.role);
   });
   /** Whether one may write here: announcements are their moderators', and what is archived is nobody's. */
-  mayWrite = $derived(!this.room?.archivedAt && (this.room?.kind !== 'announcement' || this.mayModerate));
+  mayWriteIn(roomId: string): boolean {
+    const room = this.find(roomId);
+    const parent = room?.parentId ? this.all.get(room.parentId) : room;
+    return !parent?.archivedAt && (parent?.kind !== 'announcement' || room !== parent || parent.role !== 'member' || ['owner', 'admin', 'moderator'].includes(this.session.me.role));
+  }
 
   nameOf(room: MyRoom): string {
     return roomName(room, t('nobody-else'));
@@ -40,18 +55,29 @@ export class Rooms {
   /** Asks anew what a room is to oneself. */
   async refresh(roomId: string): Promise<void> {
     const answer = await this.server.ask('room-get', { roomId });
-    if (answer?.success) this.all.set(roomId, answer.room);
+    if (answer?.success) this.put(answer.room);
   }
 
   /** Counts a message that has arrived. */
   count(m: Message): void {
-    const room = this.all.get(m.roomId);
+    const room = this.find(m.roomId);
     if (!room || m.seq <= room.readSeq || m.seq <= room.lastSeq) return;
     const others = m.userId !== this.session.me.userId;
     const addressed = others && this.addresses(m);
-    this.all.set(m.roomId, {
+    this.put({
       ...room, lastSeq: m.seq, lastAt: m.timestamp, unread: room.unread + (others ? 1 : 0), mentions: room.mentions + (addressed ? 1 : 0),
     });
+  }
+
+  /** Takes over how far one has read, on this device or another. */
+  read(r: Receipt, unread?: number, mentions?: number): void {
+    const room = this.find(r.roomId);
+    if (!room) return;
+    if (unread === undefined && r.readSeq < room.lastSeq) {
+      void this.refresh(r.roomId);
+      return;
+    }
+    this.put({ ...room, readSeq: r.readSeq, deliveredSeq: r.deliveredSeq, unread: unread ?? 0, mentions: mentions ?? 0 });
   }
 
   addresses(m: Message): boolean {

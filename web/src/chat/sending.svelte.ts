@@ -27,7 +27,7 @@ export class Sending {
     this.items = this.outbox.items;
   }
 
-  add(draft: Pick<Outgoing, 'roomId' | 'text' | 'replyTo' | 'mentions'>): void {
+  add(draft: Pick<Outgoing, 'roomId' | 'text' | 'replyTo' | 'mentions' | 'alsoToRoom'>): void {
     const item: Outgoing = { ...draft, clientId: newClientId(), createdAt: Date.now(), state: 'queued' };
     this.outbox.add(item);
     void storedOutbox.put(item);
@@ -67,10 +67,10 @@ export class Sending {
   /** Sends what waits for a room, one message at a time. */
   private async pump(roomId: string): Promise<void> {
     for (let item = this.outbox.next(roomId); item && this.server.joined; item = this.outbox.next(roomId)) {
-      const { clientId, text, replyTo, mentions } = item;
+      const { clientId, text, replyTo, mentions, alsoToRoom } = item;
       this.outbox.sending(clientId);
       this.changed();
-      const answer = await this.server.ask('chat-message', { text, roomId, clientId, replyTo, mentions });
+      const answer = await this.server.ask('chat-message', { text, roomId, clientId, replyTo, mentions, alsoToRoom });
       let wait: number | undefined;
       if (!answer) {
         this.outbox.interrupted(clientId);

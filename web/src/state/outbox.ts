@@ -11,6 +11,8 @@ export interface Outgoing {
   replyTo?: string;
   /** Ids of people that were picked by name. */
   mentions?: string[];
+  /** Of a reply in a thread: whether it is sent to the thread's room too. */
+  alsoToRoom?: boolean;
   /** Milliseconds since 1970, when it was written. */
   createdAt: number;
   state: SendState;

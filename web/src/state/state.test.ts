@@ -292,10 +292,10 @@ describe('rank', () => {
 
 describe('links and queries', () => {
   it('reads what it writes', () => {
-    expect(parseLink(linkTo('r1', 12))).toEqual({ roomId: 'r1', seq: 12, invitation: undefined });
-    expect(parseLink('#invite=abc')).toMatchObject({ invitation: 'abc' });
-    expect(parseLink('#')).toBeUndefined();
-    expect(parseLink('#room=r1&at=x')).toEqual({ roomId: 'r1', seq: undefined, invitation: undefined });
+    expect(parseLink({ pathname: linkTo('r1', 'm/2'), hash: '' })).toEqual({ roomId: 'r1', messageId: 'm/2' });
+    expect(parseLink({ pathname: '/', hash: '#invite=abc' })).toMatchObject({ invitation: 'abc' });
+    expect(parseLink({ pathname: '/', hash: '#' })).toBeUndefined();
+    expect(parseLink({ pathname: '/', hash: '#room=r1&at=x' })).toEqual({ roomId: 'r1', seq: undefined, invitation: undefined });
   });
 
   it('writes filters as the server reads them', () => {

@@ -17,6 +17,7 @@ export function goTos(chat: Chat): GoTo[] {
     { label: t('browse-rooms'), run: later(() => (panes.dialog = 'directory')) },
     { label: t('search-messages'), key: 'Ctrl+Shift+F', run: () => panes.showPanel({ kind: 'search' }) },
     { label: t('mentions'), key: 'Ctrl+Shift+M', run: () => panes.showPanel({ kind: 'mentions' }) },
+    { label: t('threads'), run: () => panes.showPanel({ kind: 'threads' }) },
     { label: t('members'), run: () => panes.showPanel({ kind: 'members' }) },
     { label: t('account'), run: later(() => (panes.dialog = 'account')) },
     { label: t('settings'), run: later(() => (panes.dialog = 'settings')) },
@@ -36,7 +37,7 @@ export function step(chat: Chat, by: number, unreadOnly: boolean): void {
   }
 }
 
-const PANES = ['.sidebar', '.timeline [tabindex="0"]', '.panel', '.composer textarea'];
+const PANES = ['.sidebar', '.room .timeline [tabindex="0"]', '.panel', '.room .composer textarea'];
 
 /** Moves the focus to the next pane. */
 export function nextPane(back: boolean): void {

@@ -5,7 +5,7 @@ import type { MessageRow } from '../state/rows';
 export function messageKey(event: KeyboardEvent, row: MessageRow, chat: Chat): void {
   if (event.key === 'Escape') {
     event.stopPropagation();
-    focusComposer();
+    focusComposer(event.target as Element);
     return;
   }
   const m = row.message;
@@ -16,13 +16,21 @@ export function messageKey(event: KeyboardEvent, row: MessageRow, chat: Chat): v
   act(chat, row);
 }
 
-export function focusComposer(): void {
-  document.querySelector<HTMLTextAreaElement>('.composer textarea')?.focus();
+/** Puts the focus where one writes: beside an element in a thread, or else in the room. */
+export function focusComposer(near?: Element): void {
+  (near?.closest('.panel') ?? document).querySelector<HTMLTextAreaElement>('.composer textarea')?.focus();
 }
 
 const actions: Record<string, (chat: Chat, row: MessageRow) => void> = {
-  r: (chat, { message }) => message && chat.rooms.mayWrite && (chat.composing = { mode: 'reply', message }),
-  e: (chat, { message }) => message && message.userId === chat.session.me.userId && (chat.composing = { mode: 'edit', message }),
+  r: (chat, { message }) => {
+    const place = message && chat.of(message.roomId);
+    if (place?.mayWrite) place.composing = { mode: 'reply', message: message! };
+  },
+  e: (chat, { message }) => {
+    const place = message && chat.of(message.roomId);
+    if (place?.mayWrite && message!.userId === chat.session.me.userId && !message!.poll && !message!.forward) place.composing = { mode: 'edit', message: message! };
+  },
+  t: (chat, { message }) => message && !chat.of(message.roomId)?.isThread && void chat.threads.open(message),
   '+': (_, { key }) => document.querySelector<HTMLButtonElement>(`[data-key="${CSS.escape(key)}"] .react`)?.click(),
-  'Shift+U': (chat, { message }) => message && void chat.reading.markUnread(message).then((problem) => (chat.notice = problem)),
+  'Shift+U': (chat, { message }) => message && void chat.of(message.roomId)?.reading.markUnread(message).then((problem) => (chat.notice = problem)),
 };
