@@ -82,6 +82,7 @@ fuzz: ## fuzz every target for 30 s
 	./scripts/fuzz 30s
 
 torture: ## kill the server and its database again and again while people write, and look for what was lost
+	SOCKETIO_VISITS=100000 go test -count=1 -v -timeout 20m -run TestNothingIsLeftOfThoseWhoCameAndWent ./socketio
 	PARLEY_CRASH_CYCLES=200 go test -count=1 -v -run TestKillNine ./e2e
 	go run ./e2e/torture -duration 60s -database sqlite -kill server
 	go run ./e2e/torture -duration 60s -database postgres -kill server

@@ -202,7 +202,7 @@ func TestForgedNodes(t *testing.T) {
 		}
 	}
 	for _, id := range []string{sid, "node1.x"} { // of a node that is there, but by a request that says it has been forwarded
-		req, err := http.NewRequestWithContext(t.Context(), "GET", nodes[0].url+"/?"+polling+"&sid="+id, nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, nodes[0].url+"/?"+polling+"&sid="+id, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -211,7 +211,7 @@ func TestForgedNodes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _ = res.Body.Close(); res.StatusCode != 400 {
+		if _ = res.Body.Close(); res.StatusCode != http.StatusBadRequest {
 			t.Errorf("forwarded twice: %d", res.StatusCode)
 		}
 	}

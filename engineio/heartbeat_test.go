@@ -102,7 +102,7 @@ func TestSilentPollingClientEnds(t *testing.T) {
 
 // A late pong is as good as an early one, and what else comes in the meantime puts the deadline off, once.
 func TestOtherPacketsPutThePongOffOnce(t *testing.T) {
-	inBubble(t, Options{}, func(t *testing.T, f *fixture) {
+	inBubble(t, Options{}, func(_ *testing.T, f *fixture) {
 		start := time.Now()
 		w := f.openPipe("EIO=4&transport=websocket")
 		w.read()
@@ -118,7 +118,7 @@ func TestOtherPacketsPutThePongOffOnce(t *testing.T) {
 
 // In revision 3 the client pings.
 func TestClientsOfRevision3Ping(t *testing.T) {
-	inBubble(t, Options{AllowEIO3: true}, func(t *testing.T, f *fixture) {
+	inBubble(t, Options{AllowEIO3: true}, func(_ *testing.T, f *fixture) {
 		w := f.openPipe("EIO=3&transport=websocket")
 		w.read()
 		time.Sleep(40 * time.Second)

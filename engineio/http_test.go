@@ -156,7 +156,7 @@ func TestTrace(t *testing.T) {
 		Upgraded: func(s *Session) { note("upgraded to "+s.Transport(), 1) },
 		Refused:  func(_ *http.Request, why *Refusal) { note("refused: "+why.Text(), 1) },
 		Received: func(_ *Session, n int) { note("received", 1); note("bytes received", n) },
-		Flushed:  func(n, bytes int) { note("flushed", n) },
+		Flushed:  func(n, _ int) { note("flushed", n) },
 	}})
 	f.do("GET", "EIO=4&transport=polling&sid=nobody", "")
 	sid := f.openPolling()

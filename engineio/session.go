@@ -219,7 +219,7 @@ func (s *Session) endLocked(how ending, reason Reason, err error, async bool) bo
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	if s.probe != nil && !(how.graceful && s.probe.answered) {
+	if s.probe != nil && (!how.graceful || !s.probe.answered) {
 		s.dropProbe()
 	}
 	s.link.end(s, how)
@@ -238,6 +238,7 @@ func (s *Session) endLocked(how ending, reason Reason, err error, async bool) bo
 
 func (s *Session) dropProbe() {
 	if s.probe != nil {
+		s.probe.silence()
 		s.probe.abandon()
 		s.probe = nil
 	}

@@ -59,6 +59,7 @@ func (s *Session) completeUpgrade(ws *wsLink) error {
 		}
 	}
 	ws.probing = false
+	ws.silence()
 	s.link = ws
 	if s.state == stateEnding { // closed while it was upgrading
 		ws.end(s, ending{graceful: true, status: closeNormal})
@@ -81,7 +82,7 @@ func (s *Session) beginUpgrade(ws *wsLink) bool {
 		return false
 	}
 	s.probe = ws
-	time.AfterFunc(s.srv.opts.UpgradeTimeout, func() {
+	ws.alarm = time.AfterFunc(s.srv.opts.UpgradeTimeout, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.probe == ws {

@@ -35,7 +35,7 @@ type wsLink struct {
 
 	deflate  int         // messages from this size on are compressed; 0 means none
 	rest     []byte      // what a full socket did not take of a write
-	alarm    *time.Timer // limits how long a socket may be full, or linger
+	alarm    *time.Timer // limits how long an upgrade may take, or a socket be full or linger
 	farewell closeCode   // to be sent when the write that is under way has ended
 	closed   bool
 	probing  bool // an upgrade that the client has not completed
@@ -241,6 +241,7 @@ func (ws *wsLink) finished(err error) (misbehaved bool) {
 	mine := s.link == transport(ws)
 	if s.probe == ws {
 		s.probe = nil
+		ws.silence()
 	}
 	s.mu.Unlock()
 	if !mine {

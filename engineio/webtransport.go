@@ -92,7 +92,6 @@ var errNoOpenPacket = errors.New("engineio: a stream does not begin as a handsha
 type firstPacket struct {
 	limits streamLimits
 	sid    string
-	found  bool
 }
 
 // read reads the packet, and returns what has come after it.

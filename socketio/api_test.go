@@ -148,12 +148,11 @@ func TestRemoteSockets(t *testing.T) {
 	}
 	eventually(t, func() bool { return slices.Equal(far.io.Socket(a.ID()).Rooms(), []string{a.ID(), "one"}) })
 	eventually(t, func() bool { return slices.Equal(a.got(), []string{"hello 1", `message "you"`}) })
-	gone := socketio.RemoteSocket(r)
 	if err := r.Disconnect(true); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, func() bool { return far.io.Len() == 0 })
-	if _, err := gone.EmitWithAck(within(t), "anybody"); !errors.Is(err, socketio.ErrDisconnected) {
+	if _, err := r.EmitWithAck(within(t), "anybody"); !errors.Is(err, socketio.ErrDisconnected) {
 		t.Fatalf("a socket that is gone: %v", err)
 	}
 }
@@ -244,7 +243,7 @@ func TestTypedHandlers(t *testing.T) {
 func TestRoomHooksOfANamespace(t *testing.T) {
 	var mu sync.Mutex
 	var got []string
-	note := func(what string, ids bool) (func(string), func(string, string)) {
+	note := func(what string) (func(string), func(string, string)) {
 		add := func(text string) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -253,8 +252,8 @@ func TestRoomHooksOfANamespace(t *testing.T) {
 		return func(room string) { add(what + " " + room) }, func(room, _ string) { add(what + " " + room) }
 	}
 	var hooks socketio.RoomHooks
-	hooks.CreateRoom, hooks.JoinRoom = note("create", false)
-	hooks.DeleteRoom, hooks.LeaveRoom = note("delete", false)
+	hooks.CreateRoom, hooks.JoinRoom = note("create")
+	hooks.DeleteRoom, hooks.LeaveRoom = note("delete")
 	f := serve(t, socketio.Options{})
 	f.io.Of("/chat").OnRooms(hooks)
 	f.io.OnConnection(func(s *socketio.Socket) { s.Join("elsewhere") })
@@ -302,10 +301,10 @@ func TestClientFilesAreCompressed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	if kind := res.Header.Get("Content-Type"); res.StatusCode != 200 || !strings.HasPrefix(kind, "application/json") {
+	if kind := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "application/json") {
 		t.Fatal(res.Status, kind)
 	}
-	if res, err = http.Get(f.url + "/socket.io/socket.io.js.br"); err != nil || res.StatusCode != 404 {
+	if res, err = http.Get(f.url + "/socket.io/socket.io.js.br"); err != nil || res.StatusCode != http.StatusNotFound {
 		t.Fatal("the compressed file by its own name", res.Status, err)
 	}
 	_ = res.Body.Close()
@@ -336,7 +335,7 @@ func TestTrace(t *testing.T) {
 		got = append(got, fmt.Sprintf(format, args...))
 	}
 	f := serve(t, socketio.Options{MaxRooms: 1, Trace: &socketio.Trace{
-		Connected:    func(s *socketio.Socket) { note("connected") },
+		Connected:    func(_ *socketio.Socket) { note("connected") },
 		Disconnected: func(_ *socketio.Socket, reason string, _ error) { note("disconnected: %s", reason) },
 		Event:        func(_ *socketio.Socket, e *socketio.Event) { note("event %s %s", e.Name, e.Raw(0)) },
 		BadPacket:    func(_ *engineio.Session, err error) { note("bad: %v", err) },
@@ -374,7 +373,7 @@ func TestKeptEvents(t *testing.T) {
 		_ = e.Ack(text, fmt.Sprint(err), e.WantsAck(), e.Len())
 	}()
 	args, err := a.EmitWithAck(within(t), "keep", "this")
-	if want := `["this" "<nil>" true 1]`; err != nil || fmt.Sprintf("%s", joined(args)) != want {
+	if want := `["this" "<nil>" true 1]`; err != nil || joined(args) != want {
 		t.Fatalf("%s %v", joined(args), err)
 	}
 }

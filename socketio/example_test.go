@@ -77,7 +77,7 @@ func ExampleEventName() {
 	const ordered, served = socketio.EventName[order]("ordered"), socketio.EventName[ready]("served")
 
 	io := socketio.NewServer(socketio.Options{})
-	ordered.Handle(io.Namespace, func(ctx context.Context, s *socketio.Socket, in order) (any, error) {
+	ordered.Handle(io.Namespace, func(_ context.Context, s *socketio.Socket, in order) (any, error) {
 		if in.Dish == "" {
 			return nil, errors.New("what would you like?")
 		}

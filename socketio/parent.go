@@ -47,8 +47,9 @@ type parentAdapter struct {
 }
 
 func (a *parentAdapter) each(do func(Adapter) error) error {
-	var errs []error
-	for _, ns := range a.parent.children() {
+	children := a.parent.children()
+	errs := make([]error, 0, len(children))
+	for _, ns := range children {
 		errs = append(errs, do(ns.adapter))
 	}
 	return errors.Join(errs...)
@@ -56,8 +57,9 @@ func (a *parentAdapter) each(do func(Adapter) error) error {
 
 // Broadcast implements Adapter.
 func (a *parentAdapter) Broadcast(p *Packet, t Target, f Flags) error {
-	var errs []error
-	for _, ns := range a.parent.children() {
+	children := a.parent.children()
+	errs := make([]error, 0, len(children))
+	for _, ns := range children {
 		q := *p
 		q.Namespace = ns.name
 		errs = append(errs, ns.adapter.Broadcast(&q, t, f))

@@ -27,17 +27,22 @@ type fixture struct {
 func serve(t *testing.T, o socketio.Options) *fixture {
 	t.Helper()
 	f := &fixture{t: t, io: socketio.NewServer(o)}
-	srv := httptest.NewServer(f.io)
-	f.url = srv.URL
+	f.url = serveFor(t, f.io)
+	return f
+}
+
+// serveFor serves until the test ends.
+func serveFor(t testing.TB, io *socketio.Server) (url string) {
+	srv := httptest.NewServer(io)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if err := f.io.Close(ctx); err != nil {
+		if err := io.Close(ctx); err != nil {
 			t.Errorf("close: %v", err)
 		}
 		srv.Close()
 	})
-	return f
+	return srv.URL
 }
 
 func within(t *testing.T) context.Context {

@@ -308,7 +308,7 @@ func TestWhatIsMalformedEndsOneSession(t *testing.T) {
 		"an HTTP request":           {[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n" + strings.Repeat("x", 100)), engineio.ReasonParseError},
 		"a WebSocket frame, masked": {[]byte("\x81\x82\x00\x00\x00\x0040"), engineio.ReasonParseError},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(name, func(*testing.T) {
 			p := f.dial()
 			p.open()
 			p.raw(c.send)
@@ -327,7 +327,7 @@ func TestWhatIsMalformedEndsOneSession(t *testing.T) {
 		"empty":               {0},
 		"half a packet":       {5, '0'},
 	} {
-		t.Run("first packet: "+name, func(t *testing.T) {
+		t.Run("first packet: "+name, func(*testing.T) {
 			p := f.dial()
 			p.raw(first)
 			p.gone()
@@ -363,7 +363,7 @@ func TestRequestsAreAdmittedLikeThoseOfOtherTransports(t *testing.T) {
 			refused = append(refused, why.Error())
 		}},
 	})
-	if _, resp, err := f.request("?EIO=3", nil); err == nil || resp.StatusCode != 400 {
+	if _, resp, err := f.request("?EIO=3", nil); err == nil || resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("EIO 3: %v, %v", resp, err)
 	}
 	session, _, err := f.request("?EIO=4&transport=webtransport", http.Header{"User-Agent": {"bad"}})
@@ -387,7 +387,7 @@ func TestRequestsAreAdmittedLikeThoseOfOtherTransports(t *testing.T) {
 		t.Errorf("told of %q", refused)
 	}
 	off := serve(t, engineio.Options{Transports: []string{engineio.Polling}})
-	if _, resp, err := off.request("", nil); err == nil || resp.StatusCode != 400 {
+	if _, resp, err := off.request("", nil); err == nil || resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("a transport that is off: %v, %v", resp, err)
 	}
 	if _, err := webtransport.Listen(f.engine, webtransport.Options{}); !errors.Is(err, webtransport.ErrNoTLS) {

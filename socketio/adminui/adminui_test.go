@@ -341,7 +341,7 @@ func TestAReadOnlyPageCannotAct(t *testing.T) {
 	// The page's events are handled in order: a socket that it makes itself comes after them.
 	next := n.dial(t, "/", nil)
 	page.await("socket_connected", next.ID())
-	if c.count("news") > 0 || n.io.Namespace.Socket(c.ID()) == nil || page.count("room_joined") > 3 {
+	if c.count("news") > 0 || n.io.Socket(c.ID()) == nil || page.count("room_joined") > 3 {
 		t.Errorf("a command of a page that may only read was obeyed")
 	}
 }

@@ -22,10 +22,10 @@ func TestAnAdminUIAllocatesNothingPerDelivery(t *testing.T) {
 				}
 				c.Await(receivers)
 			}
-			for range 20 {
+			for range 10 {
 				emit()
 			}
-			if allocs := testing.AllocsPerRun(50, emit); allocs > perBroadcast {
+			if allocs := testing.AllocsPerRun(20, emit); allocs > perBroadcast {
 				t.Errorf("a broadcast to %d clients allocates %v times, want at most %d", receivers, allocs, perBroadcast)
 			} else {
 				t.Logf("%v allocations", allocs)

@@ -34,7 +34,7 @@ func (a *Admin) registerCommands() {
 func (a *Admin) emit(_ *socketio.Socket, e *socketio.Event) {
 	var name, filter, event string
 	args := make([]any, max(0, e.Len()-3))
-	into := []any{&name, &filter, &event}
+	into := append(make([]any, 0, 3+len(args)), &name, &filter, &event)
 	for i := range args {
 		into = append(into, &args[i])
 	}

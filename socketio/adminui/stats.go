@@ -112,8 +112,9 @@ type namespaceStats struct {
 }
 
 func (a *Admin) serverStats(events []aggregated) serverStats {
-	namespaces := []namespaceStats{}
-	for _, ns := range a.io.Namespaces() {
+	all := a.io.Namespaces()
+	namespaces := make([]namespaceStats, 0, len(all))
+	for _, ns := range all {
 		namespaces = append(namespaces, namespaceStats{ns.Name(), ns.Len()})
 	}
 	slices.SortFunc(namespaces, func(x, y namespaceStats) int { return strings.Compare(x.Name, y.Name) })

@@ -34,7 +34,7 @@ func Join(t testing.TB, url string, n int) *Crowd {
 }
 
 func (c *Crowd) join(addr string) error {
-	conn, err := net.Dial("tcp", addr)
+	conn, err := (&net.Dialer{}).DialContext(c.t.Context(), "tcp", addr)
 	if err != nil {
 		return err
 	}
@@ -45,8 +45,13 @@ func (c *Crowd) join(addr string) error {
 		return err
 	}
 	r := bufio.NewReader(conn)
-	if resp, err := http.ReadResponse(r, nil); err != nil || resp.StatusCode != http.StatusSwitchingProtocols {
-		return fmt.Errorf("no WebSocket: %v, %w", resp, err)
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return err
+	}
+	_ = resp.Body.Close() // the frames are no body
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return fmt.Errorf("no WebSocket: %s", resp.Status)
 	}
 	for kind := ""; kind != "40"; {
 		if kind, err = frame(r); err != nil {
