@@ -22,6 +22,7 @@ func tryFaults(ctx context.Context, c config) error {
 	if c.bin, err = build(ctx, dir, true); err != nil {
 		return err
 	}
+	c.atLeast, c.leaving = 200, 5 // less may not show the fault
 	missed := 0
 	for _, fault := range faults {
 		c.fault = fault
