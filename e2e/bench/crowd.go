@@ -50,7 +50,8 @@ func crowd(o options) error {
 	if err != nil {
 		return err
 	}
-	for there := 0; there < o.connections; {
+	there := 0
+	for begun := time.Now(); there < o.connections && time.Since(begun) < o.within; {
 		n := min(o.step, o.connections-there)
 		if err := more(c, groups, n, o.each); err != nil {
 			return err
@@ -62,7 +63,7 @@ func crowd(o options) error {
 			_, _ = fmt.Scanln() // whatever it is, it goes on
 		}
 	}
-	if err := c.countConnections(o.connections); err != nil {
+	if err := c.countConnections(there); err != nil {
 		return err
 	}
 	time.Sleep(10 * time.Second) // memory that is no longer used goes back by and by
@@ -70,8 +71,8 @@ func crowd(o options) error {
 	time.Sleep(10 * time.Second)
 	idleAfter, _, _ := c.used()
 	fmt.Printf("  idle: the nodes have %.0f MiB, %.1f KiB for each connection, and use %.1f %% of a processor per 10,000 connections\n",
-		c.memory()/1024, c.memory()/float64(o.connections), (idleAfter-idle)/10*100/float64(o.connections)*10_000)
-	return speak(c, groups, o.connections)
+		c.memory()/1024, c.memory()/float64(there), (idleAfter-idle)/10*100/float64(there)*10_000)
+	return speak(c, groups, there)
 }
 
 // more makes so many more connections, spread over the nodes.

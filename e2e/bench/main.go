@@ -20,6 +20,7 @@ type options struct {
 	group   string
 
 	connections, each, step int
+	within                  time.Duration
 	pause                   bool
 }
 
@@ -34,7 +35,8 @@ func main() {
 	flag.IntVar(&o.connections, "connections", 100_000, "connections of the crowd")
 	flag.IntVar(&o.each, "each", 20, "connections of each person of the crowd")
 	flag.StringVar(&o.group, "group", "", "play the part of the crowd that is at this port; the crowd starts these processes itself")
-	flag.IntVar(&o.step, "step", 25_000, "connections of the crowd after which it says how much memory they need")
+	flag.DurationVar(&o.within, "within", time.Hour, "how long the crowd may take to connect; after it, who is there counts")
+	flag.IntVar(&o.step, "step", 10_000, "connections of the crowd after which it says how much memory they need")
 	flag.BoolVar(&o.pause, "pause", false, "wait for a line at each step, to look at the server meanwhile")
 	flag.Parse()
 	if o.group != "" {

@@ -123,7 +123,7 @@ func (p peer) start(profiled bool) (*instance, error) {
 	return p.launch(profiled, true)
 }
 
-// startOn starts a server, with one thread on processor 0 if it is pinned.
+// startOn starts a server, with one thread, on processor 0 if it is pinned.
 func (p peer) startOn(pinned bool) (*instance, error) { return p.launch(false, pinned) }
 
 func (p peer) launch(profiled, pinned bool) (*instance, error) {
@@ -139,9 +139,7 @@ func (p peer) launch(profiled, pinned bool) (*instance, error) {
 	}
 	s.cmd.Stderr = os.Stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // main has a thread of its own
-	if pinned {
-		s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
-	}
+	s.cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}

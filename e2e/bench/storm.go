@@ -104,7 +104,11 @@ func (s *storming) frame(c *conn, head []byte) {
 	case bytes.HasPrefix(head, []byte(`0{"sid"`)):
 		err = c.write(clientFrame(fmt.Sprintf(`40{"token":%q}`, s.as[c])))
 	case bytes.HasPrefix(head, []byte(`40{"sid"`)):
-		err = c.write(clientFrame(`420["user-join",{"username":"bench"}]`))
+		join := `420["user-join",{"username":"bench"}]`
+		if s.as[c] != "" {
+			join = `420["user-join",{}]`
+		}
+		err = c.write(clientFrame(join))
 	case bytes.HasPrefix(head, []byte(`430[{"success":false`)) && bytes.Contains(head, []byte(`"unavailable"`)):
 		s.refuse(c)
 	case bytes.HasPrefix(head, []byte(`430[{"success":false`)):
