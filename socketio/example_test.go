@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/engineio"
 	"parley/socketio"
 	"parley/socketio/client"
 )
@@ -131,4 +132,58 @@ func ExampleServer_Match() {
 	// Output:
 	// client: refused: Invalid namespace
 	// 2 1
+}
+
+// Two servers of one process are a cluster, to test what spans nodes without any server beside; package socketio/redis has adapters for
+// real ones.
+func ExampleHub() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	hub := socketio.NewHub()
+	first := socketio.NewServer(socketio.Options{Adapter: hub.Adapter(socketio.ClusterOptions{})})
+	second := socketio.NewServer(socketio.Options{Adapter: hub.Adapter(socketio.ClusterOptions{})})
+	defer func() { _ = first.Close(ctx) }()
+	defer func() { _ = second.Close(ctx) }()
+	second.OnServerSide("load", func(_ [][]byte, ack func(any)) { ack(0.5) })
+	web := httptest.NewServer(second)
+	defer web.Close()
+	ana, err := client.Dial(ctx, web.URL, client.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ana.Close()
+	joined := make(chan string)
+	second.OnRooms(socketio.RoomHooks{JoinRoom: func(room, _ string) { joined <- room }})
+
+	fmt.Println(first.In(ana.ID()).SocketsJoin("lobby"), <-joined)
+	sockets, err := first.To("lobby").FetchSockets(ctx)
+	fmt.Println(len(sockets), sockets[0].ID == ana.ID(), err)
+	loads, err := first.ServerSideEmitWithAck(ctx, "load")
+	fmt.Printf("%s %v\n", loads, err)
+	// Output:
+	// <nil> lobby
+	// 1 true <nil>
+	// [0.5] <nil>
+}
+
+// Hooks count what happens; they can be added to a server that somebody else has made, before it is used.
+func ExampleServer_Observe() {
+	io := socketio.NewServer(socketio.Options{})
+	defer func() { _ = io.Close(context.Background()) }()
+	connected := make(chan string, 1)
+	io.Observe(&socketio.Trace{Connected: func(s *socketio.Socket) { connected <- s.Namespace().Name() }})
+	io.Engine().Observe(&engineio.Trace{Opened: func(s *engineio.Session) { fmt.Println("opened over", s.Transport()) }})
+	web := httptest.NewServer(io)
+	defer web.Close()
+	ana, err := client.Dial(context.Background(), web.URL, client.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer ana.Close()
+	fmt.Println("connected to", <-connected)
+	// Output:
+	// opened over websocket
+	// connected to /
 }

@@ -14,7 +14,6 @@ import (
 const (
 	ReasonClientDisconnect = "client namespace disconnect"
 	ReasonServerDisconnect = "server namespace disconnect"
-	ReasonRecovered        = "recovered elsewhere"
 )
 
 // Socket is one client in one namespace.

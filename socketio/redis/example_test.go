@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"parley/engineio"
 	"parley/socketio"
 	"parley/socketio/client"
 	"parley/socketio/redis"
@@ -128,4 +129,70 @@ func ExampleNewEmitter() {
 	// Output:
 	// <nil>
 	// "from a job"
+}
+
+// Over the sharded pub/sub of Redis 7, a node gets only what is for rooms that it has.
+func ExampleNewSharded() {
+	conn, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{redisAddr}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	server := func() *socketio.Server {
+		return socketio.NewServer(socketio.Options{
+			Adapter: redis.NewSharded(redis.ShardedOptions{Options: redis.Options{Client: conn, Prefix: "sharded"}}),
+		})
+	}
+	first, second := server(), server()
+	defer func() { _ = first.Close(ctx) }()
+	defer func() { _ = second.Close(ctx) }()
+	second.OnServerSide("ping", func(_ [][]byte, ack func(any)) { ack("pong") })
+
+	nodes, err := first.Adapter().ServerCount(ctx)
+	fmt.Println(nodes, err)
+	answers, err := first.ServerSideEmitWithAck(ctx, "ping")
+	fmt.Printf("%s %v\n", answers, err)
+	// Output:
+	// 2 <nil>
+	// ["pong"] <nil>
+}
+
+// Servers find each other in Redis, so that a balancer may send every request wherever it likes.
+func ExampleNewNodes() {
+	conn, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{redisAddr}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	serve := func(name string) (leave func(), found *redis.Nodes) {
+		nodes, err := redis.NewNodes(redis.NodesOptions{Name: name, Options: redis.Options{Client: conn, Prefix: "nodes"}})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		io := socketio.NewServer(socketio.Options{Engine: engineio.Options{Nodes: nodes}})
+		web := httptest.NewServer(io)
+		fmt.Println(name, nodes.Join(ctx, web.Listener.Addr().String()))
+		return func() {
+			_ = io.Close(ctx)
+			_ = nodes.Leave(ctx)
+			web.Close()
+		}, nodes
+	}
+	leaveFirst, first := serve("first")
+	defer leaveFirst()
+	leaveSecond, _ := serve("second")
+	defer leaveSecond()
+	_, ok := first.Find(ctx, "second")
+	fmt.Println("found:", ok)
+	// Output:
+	// first <nil>
+	// second <nil>
+	// found: true
 }
