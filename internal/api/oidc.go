@@ -8,6 +8,7 @@ import (
 
 	"parley/internal/auth"
 	"parley/internal/chat"
+	"parley/internal/live"
 )
 
 // The names of the cookie that somebody keeps who is at the OpenID provider.
@@ -57,7 +58,7 @@ func (a *api) beginOIDC(w http.ResponseWriter, r *http.Request) {
 		fail(w, &chat.Error{Kind: chat.Invalid, Message: "Invalid payload"})
 		return
 	}
-	if err := a.Accounts.Throttle.Take(r.Context(), a.Accounts.Limits.SignIns, "openid from "+a.ClientIP(r)); err != nil {
+	if err := a.Accounts.Throttle.Take(r.Context(), a.Accounts.Limits.SignIns, "openid from "+live.Network(a.ClientIP(r))); err != nil {
 		fail(w, err)
 		return
 	}

@@ -41,7 +41,7 @@ func (d *Door) accountCreate(ctx context.Context, c *client, in accountCreateReq
 		return joinReply{}, err
 	}
 	for _, other := range d.clientsOf(a.UserID) { // the guest's other tabs are the account's now
-		other.actor.Store(&a)
+		_ = other.become(&a) // one whose session has ended is about to close
 	}
 	return d.welcome(ctx, c, a, token)
 }
@@ -88,7 +88,7 @@ func (d *Door) accountLogin(ctx context.Context, c *client, in accountLoginReque
 		if wait, ok := d.limits.take(signIn, c); !ok {
 			return joinReply{}, rateLimited(wait)
 		}
-		if wait, ok := d.limits.accounts.take(c.address() + " " + strings.ToLower(strings.TrimSpace(in.Name))); !ok {
+		if wait, ok := d.limits.accounts.take(Network(c.address()) + " " + strings.ToLower(strings.TrimSpace(in.Name))); !ok {
 			return joinReply{}, rateLimited(wait)
 		}
 	}

@@ -34,7 +34,7 @@ type guard struct {
 	swept   time.Time
 }
 
-// source is one address.
+// source is one address, or network: see [Network].
 type source struct {
 	rate  *rate.Limiter
 	count int
@@ -107,6 +107,7 @@ func (g *guard) admit(ip string) *engineio.Refusal {
 	busy := func(status int, text string, wait time.Duration) *engineio.Refusal {
 		return &engineio.Refusal{Code: engineio.CodeForbidden, Status: status, Message: text, RetryAfter: wait}
 	}
+	ip = Network(ip)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.sweep()
@@ -133,7 +134,7 @@ func (g *guard) admit(ip string) *engineio.Refusal {
 
 // acquire counts a connection that was admitted and has come about.
 func (g *guard) acquire(s *engineio.Session) {
-	ip := s.Handshake().Header().Get(ipHeader)
+	ip := Network(s.Handshake().Header().Get(ipHeader))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if src := g.sources[ip]; src != nil {
@@ -143,7 +144,7 @@ func (g *guard) acquire(s *engineio.Session) {
 
 // release gives a connection's place back.
 func (g *guard) release(s *engineio.Session) {
-	ip := s.Handshake().Header().Get(ipHeader)
+	ip := Network(s.Handshake().Header().Get(ipHeader))
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if src := g.sources[ip]; src != nil && src.count > 0 {

@@ -21,11 +21,58 @@ type client struct {
 	idle      atomic.Bool                    // its person is not looking
 
 	mu       sync.Mutex
+	ended    bool              // its session is over: it becomes nobody any more
+	version  int64             // of the directory, when it was last told who its person is
 	threads  map[string]string // those that it hears of → their rooms
 	wantsNew bool              // it has asked for the threads that its person follows: it hears of new ones too
 }
 
 func (c *client) person() *chat.Actor { return c.actor.Load() }
+
+// become makes the connection somebody's, unless its session has ended.
+func (c *client) become(a *chat.Actor) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return errSessionEnded
+	}
+	c.actor.Store(a)
+	return nil
+}
+
+var errSessionEnded = &chat.Error{Kind: chat.Unauthenticated, Message: "The session has ended"}
+
+// know takes over what its person is called and may do now. What is older than what is known already is not news.
+func (c *client) know(u *chat.User) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known := c.person()
+	if known == nil || u.Version < c.version {
+		return
+	}
+	a := *known
+	a.Name, a.Role = u.Name, u.Role
+	c.version = u.Version
+	c.actor.Store(&a)
+}
+
+// enter lets the connection hear of a room, as long as it is somebody's. Whoever makes it nobody's takes it out of all rooms afterwards.
+func (c *client) enter(room string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.person() != nil && c.socket.Connected() {
+		c.socket.Join(room)
+	}
+}
+
+// end makes the connection nobody's for good.
+func (c *client) end() {
+	c.mu.Lock()
+	c.ended = true
+	c.actor.Store(nil)
+	c.mu.Unlock()
+	c.leaveAll()
+}
 
 // address is whose limits the connection counts against.
 func (c *client) address() string { return c.socket.Session().Handshake().Header().Get(ipHeader) }

@@ -64,12 +64,11 @@ type howMany struct {
 func (d *Door) countCrowd(stop <-chan struct{}) {
 	t := time.NewTicker(crowdEvery)
 	defer t.Stop()
-	told := 0
 	for {
 		select {
 		case <-t.C:
-			if n := d.people.count(); n != told && d.crowded() {
-				told = n
+			if n := d.people.count(); int64(n) != d.counted.Load() && d.crowded() {
+				d.counted.Store(int64(n))
 				d.emitVolatile(roomOf(chat.Lobby), "", "people-online", encode(howMany{n}))
 			}
 		case <-stop:

@@ -142,9 +142,8 @@ func (d *Door) sessionsEnded(e chat.Ended) {
 			continue
 		}
 		d.failed("session-ended", c.socket.Emit("session-ended", sessionEnded{e.Reason}))
-		d.people.disconnect(*a, c)
-		c.leaveAll()
-		c.actor.Store(nil)
+		c.end()
+		d.people.disconnect(*a, c)                               // after it: one that is just arriving sees that it has ended, or is counted and taken off here
 		go c.socket.Session().Finish(engineio.ReasonForcedClose) // waits for the handler, which may be the caller
 	}
 }

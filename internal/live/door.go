@@ -72,6 +72,7 @@ type Door struct {
 	sequence *sequencer
 	watcher  *watcher // nil before Watch
 	draining atomic.Bool
+	counted  atomic.Int64    // how many people there were, as everybody was told last
 	life     context.Context //nolint:containedctx // it ends with the door
 	end      context.CancelFunc
 	running  sync.WaitGroup // what goes on beside requests

@@ -58,7 +58,11 @@ func (d *Door) welcome(ctx context.Context, c *client, a chat.Actor, token strin
 			Kind: chat.TooLarge, Message: fmt.Sprintf("Too many connections of one person (max %d): close some", limit),
 		}
 	}
-	c.actor.Store(&a)
+	if known := c.person(); known == nil || known.SessionID != a.SessionID {
+		if err := c.become(&a); err != nil {
+			return joinReply{}, err
+		}
+	}
 	version, err := d.o.Chat.DirectoryVersion(ctx)
 	if err != nil {
 		return joinReply{}, d.stranger(c, first, err)
@@ -68,9 +72,13 @@ func (d *Door) welcome(ctx context.Context, c *client, a chat.Actor, token strin
 		return joinReply{}, d.stranger(c, first, err)
 	}
 	u, err := d.o.Chat.User(ctx, a.UserID)
+	if err == nil && u.Deactivated {
+		err = errSessionEnded
+	}
 	if err != nil {
 		return joinReply{}, d.stranger(c, first, err)
 	}
+	c.know(&u) // what has changed since it was read who they are was not told to this connection
 	if first {
 		d.arrive(c, a, u, nearRooms(rooms))
 	}
@@ -95,8 +103,8 @@ func (d *Door) stranger(c *client, first bool, err error) error {
 	if !first {
 		return err
 	}
-	c.leaveAll()
 	c.actor.Store(nil)
+	c.leaveAll()
 	return err
 }
 
@@ -106,7 +114,7 @@ const enterAttempts = 50
 // enterRooms puts the connection into the rooms of its person. The person's own room comes first: from then on whatever puts them
 // into a room, or out of one, reaches this connection too, in its place in the room's log.
 func (d *Door) enterRooms(ctx context.Context, c *client, a chat.Actor) ([]chat.MyRoom, error) {
-	c.socket.Join(userRoom(a.UserID))
+	c.enter(userRoom(a.UserID))
 	entered := map[string]bool{}
 	for range enterAttempts {
 		rooms, err := d.o.Chat.MyRooms(ctx, a)
@@ -129,11 +137,7 @@ func (d *Door) enterRooms(ctx context.Context, c *client, a chat.Actor) ([]chat.
 
 // enterRoom lets a connection into a room whose member its person was when the room's log ended at head: see [sequencer.enter].
 func (d *Door) enterRoom(c *client, roomID string, head int64) bool {
-	return d.sequence.enter(roomID, head, func() {
-		if c.socket.Connected() {
-			c.socket.Join(roomOf(roomID))
-		}
-	})
+	return d.sequence.enter(roomID, head, func() { c.enter(roomOf(roomID)) })
 }
 
 // identify finds out who the client is, and gives them the name they ask for.
@@ -176,7 +180,17 @@ func (c *client) token() (token, told string) {
 	return auth.CookieToken(c.socket.Session().Handshake().Header()), ""
 }
 
+// rename gives somebody another name, which everybody is told: it counts against the same limit as by profile-update.
 func (d *Door) rename(ctx context.Context, a chat.Actor, name string) (chat.Actor, error) {
+	if clean, err := chat.CleanName(name); err != nil || clean == a.Name {
+		return a, err
+	}
+	if err := d.load.refuses(creation); err != nil {
+		return a, err
+	}
+	if wait, ok := d.limits.creations.take(a.UserID); !ok {
+		return a, rateLimited(wait)
+	}
 	user, err := d.o.Chat.RenameUser(ctx, a, name)
 	if err != nil {
 		return a, err
@@ -191,7 +205,7 @@ func (d *Door) arrive(c *client, a chat.Actor, u chat.User, near []string) {
 		d.announce("user-joined", a, near, c.socket.ID())
 		d.tellPresence(a.UserID, near)
 	}
-	if !c.socket.Connected() { // it left while it was joining, and disconnected has seen nobody to take leave of
+	if !c.socket.Connected() || c.person() == nil { // it left, or its session ended, while it was joining, and nobody was seen to take leave of
 		d.people.disconnect(a, c)
 	}
 }
@@ -205,11 +219,13 @@ type comingOrGoing struct {
 
 // announce tells everybody, but one socket, that a person came or went, and how many are here now.
 func (d *Door) announce(event string, a chat.Actor, near []string, except string) {
-	payload := encode(comingOrGoing{a.UserID, a.Name, d.people.count()})
+	n := d.people.count()
+	payload := encode(comingOrGoing{a.UserID, a.Name, n})
 	if d.crowded() {
 		d.tellOf(near, except, event, payload)
 		return
 	}
+	d.counted.Store(int64(n))
 	d.emit(roomOf(chat.Lobby), []string{except}, event, payload)
 }
 

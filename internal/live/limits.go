@@ -1,6 +1,7 @@
 package live
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -68,7 +69,7 @@ func (l *limits) take(c cost, who *client) (time.Duration, bool) {
 	case creation:
 		return l.creations.take(who.person().UserID)
 	case signIn:
-		return l.signIns.take(who.address())
+		return l.signIns.take(Network(who.address()))
 	case searching:
 		return l.searches.take(who.person().UserID)
 	}
@@ -136,6 +137,19 @@ func (d *Door) tellSpent(stop <-chan struct{}) {
 			return
 		}
 	}
+}
+
+// Network is whose limits an address counts against: an IPv6 address's are those of its /64, of which every line has at least one, and in which
+// whoever has it has more addresses than could be counted.
+func Network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
 // keyedLimits is a limit for each of many.

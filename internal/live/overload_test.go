@@ -64,3 +64,20 @@ func TestPressureOfTheMachine(t *testing.T) {
 		t.Errorf("with no patience at all, the lag is a pressure of %v", p)
 	}
 }
+
+func TestNetworksHaveOneLimit(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::": "2001:db8:1:2::/64",
+		"fe80::1%eth0": "fe80::/64", "::1": "::/64", "": "", "@": "@",
+	} {
+		if got := Network(address); got != want {
+			t.Errorf("%s counts as %s, want %s", address, got, want)
+		}
+	}
+	g := newGuard(Admission{PerIPRate: 0.001, PerIPBurst: 2}, nil)
+	for i, address := range []string{"2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3", "2001:db8:0:1::1"} {
+		if refused := g.admit(address) != nil; refused != (i == 2) {
+			t.Errorf("%s: refused is %v", address, refused)
+		}
+	}
+}

@@ -115,11 +115,7 @@ type userUpdated struct {
 func (d *Door) deliverPerson(u *chat.User) {
 	renamed := d.people.update(*u)
 	for _, c := range d.clientsOf(u.ID) {
-		if known := c.person(); known != nil {
-			a := *known
-			a.Name, a.Role = u.Name, u.Role
-			c.actor.Store(&a)
-		}
+		c.know(u)
 	}
 	d.emit(roomOf(chat.Lobby), nil, "user-updated", encode(userUpdated{d.toWirePerson(*u)}))
 	if renamed {

@@ -40,6 +40,7 @@ type place struct {
 	want    int64 // while filling: how far at least
 	filling bool
 	waiting []entering // in no order
+	dropped bool       // it is not the room's place any more
 }
 
 // entering is a connection that enters a room when the room has been delivered up to a seq.
@@ -75,12 +76,24 @@ func (s *sequencer) place(room string) *place {
 	return p
 }
 
+// locked is a room's place, locked. One that has been dropped between finding and locking it is of no use: what is delivered from another one
+// would not be in the order of what has been delivered from this.
+func (s *sequencer) locked(room string) *place {
+	for {
+		p := s.place(room)
+		p.mu.Lock()
+		if !p.dropped {
+			return p
+		}
+		p.mu.Unlock()
+	}
+}
+
 // enter lets a connection into a room at the one point in the room's log up to which its person was read to be a member: what comes
 // after it they hear, what comes before they do not. It reports false when the room has been delivered further already: then whether
 // they still are a member has to be read again.
 func (s *sequencer) enter(room string, head int64, enter func()) bool {
-	p := s.place(room)
-	p.mu.Lock()
+	p := s.locked(room)
 	defer p.mu.Unlock()
 	switch {
 	case p.last > head:
@@ -101,8 +114,7 @@ func (s *sequencer) enter(room string, head int64, enter func()) bool {
 
 // offer delivers an entry if it is the next one, and has what is missing before it read first.
 func (s *sequencer) offer(e *delivery) {
-	p := s.place(e.Room)
-	p.mu.Lock()
+	p := s.locked(e.Room)
 	defer p.mu.Unlock()
 	switch {
 	case p.filling:
@@ -117,8 +129,7 @@ func (s *sequencer) offer(e *delivery) {
 
 // head tells how far a room's log goes: what is missing is read.
 func (s *sequencer) head(room string, seq int64) {
-	p := s.place(room)
-	p.mu.Lock()
+	p := s.locked(room)
 	defer p.mu.Unlock()
 	switch {
 	case p.filling:
@@ -186,6 +197,7 @@ func (s *sequencer) forget(serves func(room string) bool) {
 		}
 		p.mu.Lock()
 		if !p.filling && len(p.waiting) == 0 && time.Since(p.begun) > keepPlace {
+			p.dropped = true
 			delete(s.rooms, room)
 		}
 		p.mu.Unlock()
