@@ -40,7 +40,7 @@ func (c *cluster) start(bin, dir string, n int, pinned bool) (err error) {
 		return err
 	}
 	for i := range n {
-		p := peer{"node", true, func(port int) *exec.Cmd {
+		p := peer{name: "node", product: true, command: func(port int) *exec.Cmd {
 			cmd := exec.Command(bin, "serve", "--host=127.0.0.1", "--port="+strconv.Itoa(port), "--rate-limit=off", "--log-level=error", "--drain-delay=0s",
 				"--overload-wait=0", "--overload-lag=0", "--ping-timeout=2m",
 				"--connections-per-person=0", "--database-url="+c.postgres.URL("postgres"), "--redis-url="+c.redis.URL(), "--data="+filepath.Join(dir, strconv.Itoa(i)))

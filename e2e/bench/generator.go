@@ -21,8 +21,10 @@ type generator struct {
 	// What arrives is told here.
 	onAck   func(c *conn)
 	onEvent func(c *conn, payload []byte)
-	acks    int
-	events  int
+	// onAnswer is onAck with what it begins with.
+	onAnswer func(c *conn, head []byte)
+	acks     int
+	events   int
 }
 
 // conn is one client.
@@ -196,6 +198,9 @@ func (g *generator) frame(c *conn, head []byte) {
 		g.acks++
 		if g.onAck != nil {
 			g.onAck(c)
+		}
+		if g.onAnswer != nil {
+			g.onAnswer(c, head)
 		}
 	case len(head) == 1 && head[0] == '2':
 		_ = c.write(clientFrame("3")) // a connection that is gone shows at the next read

@@ -22,6 +22,7 @@ type options struct {
 	connections, each, step int
 	within                  time.Duration
 	pause                   bool
+	under                   string
 }
 
 func main() {
@@ -38,6 +39,7 @@ func main() {
 	flag.DurationVar(&o.within, "within", time.Hour, "how long the crowd may take to connect; after it, who is there counts")
 	flag.IntVar(&o.step, "step", 10_000, "connections of the crowd after which it says how much memory they need")
 	flag.BoolVar(&o.pause, "pause", false, "wait for a line at each step, to look at the server meanwhile")
+	flag.StringVar(&o.under, "under", "", "a program that the servers are run by, as one that limits their processor time: it gets the server's command line")
 	flag.Parse()
 	if o.group != "" {
 		if err := playGroup(o.group); err != nil {
@@ -75,6 +77,9 @@ func sideBySide(o options) error {
 		return err
 	}
 	defer peers.cleanUp()
+	for i := range peers.list {
+		peers.list[i].under = o.under
+	}
 	if err := pinSelf(1); err != nil {
 		return err
 	}
@@ -86,7 +91,7 @@ func sideBySide(o options) error {
 		results := map[string][]float64{}
 		for range o.rounds {
 			for _, p := range peers.list {
-				if p.product && !sc.product {
+				if !sc.by.has(p) {
 					continue
 				}
 				v, err := measure(p, sc, o)

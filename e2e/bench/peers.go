@@ -22,6 +22,7 @@ type peer struct {
 	name    string
 	product bool // stores every message, and knows only the events of the product
 	command func(port int) *exec.Cmd
+	under   string // what it is run by; empty for nothing
 }
 
 type peerSet struct {
@@ -67,7 +68,7 @@ func (s *peerSet) parley() (peer, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return peer{}, fmt.Errorf("%w: %s", err, out)
 	}
-	return peer{"parley", false, func(port int) *exec.Cmd {
+	return peer{name: "parley", product: false, command: func(port int) *exec.Cmd {
 		return exec.Command(bin, "-suite", "bench", "-addr", "127.0.0.1:"+strconv.Itoa(port))
 	}}, nil
 }
@@ -78,7 +79,7 @@ func (s *peerSet) durable() (peer, error) {
 	if err != nil {
 		return peer{}, err
 	}
-	return peer{"durable", true, func(port int) *exec.Cmd {
+	return peer{name: "durable", product: true, command: func(port int) *exec.Cmd {
 		cmd := exec.Command(bin, "serve", "--host=127.0.0.1", "--port="+strconv.Itoa(port), "--rate-limit=off", "--log-level=error",
 			"--data="+filepath.Join(s.dir, strconv.Itoa(port)))
 		cmd.Dir = s.dir
@@ -106,7 +107,7 @@ func (s *peerSet) node() (peer, error) {
 		return peer{}, err
 	}
 	s.nodeVersion = strings.TrimSpace(string(version))
-	return peer{"node", false, func(port int) *exec.Cmd {
+	return peer{name: "node", product: false, command: func(port int) *exec.Cmd {
 		cmd := exec.Command("node", "server.mjs", strconv.Itoa(port))
 		cmd.Dir = dir
 		return cmd
@@ -136,6 +137,10 @@ func (p peer) launch(profiled, pinned bool) (*instance, error) {
 	s := &instance{cmd: p.command(port), port: port}
 	if profiled {
 		s.cmd.Args = append(s.cmd.Args, "-pprof", "127.0.0.1:"+strconv.Itoa(port+1))
+	}
+	if p.under != "" {
+		limited := exec.Command(p.under, append([]string{s.cmd.Path}, s.cmd.Args[1:]...)...)
+		limited.Dir, s.cmd = s.cmd.Dir, limited
 	}
 	s.cmd.Stderr = os.Stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // main has a thread of its own

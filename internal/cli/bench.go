@@ -26,6 +26,7 @@ type benchArgs struct {
 	Typing     bool          `default:"true" negatable:"" help:"Whether they are seen typing before they send."`
 	Readers    float64       `default:"0.2" help:"Share of the people who tell what they have read."`
 	Reconnects float64       `default:"5" help:"Connections that are cut a minute, per 100 people."`
+	Storm      bool          `help:"Cut all connections at once, half-way, and tell how long it takes until everybody is back."`
 	TextLength int           `default:"60" help:"Characters of a message."`
 	Token      string        `env:"PARLEY_TOKEN" help:"Token of an account's session, which makes the rooms."`
 	SignUp     bool          `help:"Make an account for the rooms. On a server without accounts it becomes the owner's."`
@@ -44,7 +45,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	o := load.Options{
 		URL: in.URL, People: in.People, Rate: in.Rate, Ramp: in.Ramp, Duration: in.Duration, Rooms: in.Rooms, Direct: in.Direct, Typing: in.Typing,
-		Readers: in.Readers, Reconnects: in.Reconnects, TextLength: in.TextLength, Token: in.Token, SignUp: in.SignUp, NoGuests: in.NoGuests,
+		Readers: in.Readers, Reconnects: in.Reconnects, Storm: in.Storm, TextLength: in.TextLength, Token: in.Token, SignUp: in.SignUp, NoGuests: in.NoGuests,
 		Progress: progress(stdout),
 	}
 	r, err := load.Run(ctx, o)

@@ -31,6 +31,7 @@ func (p *program) observe() {
 		return float64(refused)
 	})
 	m.Gauge("parley_memory_limit_bytes", "Memory that the server may use.", func() float64 { return float64(p.memory) })
+	m.Counter("parley_database_statements_total", "Statements that this node has run on the database.", func() float64 { return float64(p.db.Queries()) })
 	m.Gauge("parley_commit_queue", "Operations that wait to be committed.", func() float64 { return float64(p.chat.Queued()) })
 	m.Gauge("parley_search_rooms_behind", "Rooms with news that the search does not know.", func() float64 {
 		rooms, _ := p.chat.SearchLag()

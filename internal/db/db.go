@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 )
 
 // Options says which database to open.
@@ -33,6 +34,7 @@ type DB struct {
 	// migrator opens a pool for migrations, where they need one of their own; may be nil.
 	migrator func() *sql.DB
 	lost     func(error)
+	queries  atomic.Int64
 }
 
 // Open opens a database, creates it if it is a file that does not exist, and migrates it.
@@ -83,8 +85,12 @@ func (d *DB) Pool() *sql.DB { return d.write }
 // File is the path of SQLite's file, empty for Postgres.
 func (d *DB) File() string { return d.file }
 
+// Queries is how many statements were run, in transactions and outside.
+func (d *DB) Queries() int64 { return d.queries.Load() }
+
 // Query runs a query outside of a transaction.
 func (d *DB) Query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	d.queries.Add(1)
 	if s := d.reads.prepare(ctx, text); s != nil {
 		return s.QueryContext(ctx, args...)
 	}
@@ -93,6 +99,7 @@ func (d *DB) Query(ctx context.Context, text string, args ...any) (*sql.Rows, er
 
 // QueryRow runs a query of one row outside of a transaction.
 func (d *DB) QueryRow(ctx context.Context, text string, args ...any) *sql.Row {
+	d.queries.Add(1)
 	if s := d.reads.prepare(ctx, text); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}

@@ -62,6 +62,7 @@ func (d *DB) runTx(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (t *Tx) stmt(ctx context.Context, text string) *sql.Stmt {
+	t.db.queries.Add(1)
 	if !t.db.Dialect.compiles() {
 		return nil
 	}

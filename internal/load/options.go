@@ -18,6 +18,7 @@ type Options struct {
 	Typing     bool          // whether people are seen typing before they send
 	Readers    float64       // share of the people who tell what they have read
 	Reconnects float64       // connections cut a minute, per 100 people
+	Storm      bool          // whether all connections are cut at once, half-way
 	TextLength int           // characters of a message
 	Token      string        // of an account, which makes the rooms; with NoGuests everybody is that account
 	SignUp     bool          // make an account for the rooms

@@ -33,6 +33,7 @@ type person struct {
 	direct    atomic.Pointer[string]
 	sent      int                     // numbers their messages; busy guards it
 	noJoin    atomic.Pointer[refused] // why they may not join
+	stormed   atomic.Int64            // when their connection was cut by the storm; 0 after they are back
 	acked     map[string]int64
 
 	mu     sync.Mutex
@@ -209,6 +210,7 @@ func (p *person) begin(ctx context.Context, c *client.Client, a answer) {
 	if !p.online.Swap(true) {
 		p.t.stats.online.Add(1)
 	}
+	p.back()
 }
 
 // place is the person's place in a room. The caller holds the lock.

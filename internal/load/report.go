@@ -18,6 +18,7 @@ type Report struct {
 	Seconds []Second
 
 	Connect, Join, Ack, Delivery Latency
+	Back                         Latency // of those whose connections the storm has cut, until they had joined and caught up
 	// Connections: attempts, refusals, losses that were not asked for, cuts that were, times that somebody caught up.
 	Attempts, Refusals, Losses, Cuts, CaughtUp int64
 	// Messages: sent, acknowledged, refused, of unknown outcome; that were due when everybody was busy; delivered.
@@ -55,7 +56,7 @@ func (t *tester) report() *Report {
 	defer t.truth.mu.Unlock()
 	r := &Report{
 		Options: t.o, Begun: t.begun, Took: t.now(), Seconds: t.seconds,
-		Connect: s.connect.read().latency(), Join: s.join.read().latency(), Ack: s.ack.read().latency(), Delivery: s.delivery.read().latency(),
+		Connect: s.connect.read().latency(), Join: s.join.read().latency(), Ack: s.ack.read().latency(), Delivery: s.delivery.read().latency(), Back: s.back.read().latency(),
 		Attempts: s.attempts.Load(), Cuts: s.cuts.Load(), Losses: s.disconnects.Load() - s.cuts.Load(), CaughtUp: s.caughtUp.Load(),
 		Sent: s.sent.Load(), Acked: s.acked.Load(), Refused: s.refused.Load(), Unknown: s.unknown.Load(), Nobody: s.nobody.Load(), Delivered: s.delivered.Load(),
 		Told: s.told.Load(), Typed: s.typed.Load(), Reads: s.reads.Load(), ReadBack: s.readBack.Load(),
@@ -164,7 +165,11 @@ type NamedLatency struct {
 
 // Latencies are the rows of the report's table.
 func (r *Report) Latencies() []NamedLatency {
-	return []NamedLatency{{"connect", r.Connect}, {"join", r.Join}, {"acknowledged", r.Ack}, {"delivered", r.Delivery}}
+	all := []NamedLatency{{"connect", r.Connect}, {"join", r.Join}, {"acknowledged", r.Ack}, {"delivered", r.Delivery}}
+	if r.Options.Storm {
+		all = append(all, NamedLatency{"back", r.Back})
+	}
+	return all
 }
 
 // Figure is a line of the report.

@@ -17,7 +17,7 @@ type stats struct {
 	attempts, online, disconnects, cuts, caughtUp          atomic.Int64
 	sent, acked, refused, unknown, nobody, delivered, told atomic.Int64
 	typed, reads, readBack, failures                       atomic.Int64
-	connect, join, ack, delivery                           histogram
+	connect, join, ack, delivery, back                     histogram
 	mu                                                     sync.Mutex
 	errors, connects                                       map[string]int // by event and code; by reason
 }

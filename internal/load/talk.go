@@ -150,3 +150,24 @@ func (t *tester) cut(ctx context.Context) {
 		}
 	}
 }
+
+// storm cuts all connections at once, half-way, as a balancer does that fails: everybody comes back by themselves.
+func (t *tester) storm(ctx context.Context) {
+	if !t.sleepUntil(ctx, t.now()+t.o.Duration/2) {
+		return
+	}
+	now := t.now()
+	for _, p := range t.people {
+		if p.online.Load() {
+			p.stormed.Store(int64(now))
+			p.drop()
+		}
+	}
+}
+
+// back notes how long it took somebody to come back after the storm.
+func (p *person) back() {
+	if at := p.stormed.Swap(0); at > 0 {
+		p.t.stats.back.record(p.t.now() - time.Duration(at))
+	}
+}

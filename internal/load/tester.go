@@ -63,6 +63,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err == nil {
 		talking, stop := context.WithTimeout(ctx, o.Duration)
 		t.running.Go(func() { t.cut(talking) })
+		if t.o.Storm {
+			t.running.Go(func() { t.storm(talking) })
+		}
 		t.talk(talking)
 		<-talking.Done()
 		stop()
