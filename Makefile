@@ -2,7 +2,7 @@
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFLAGS_BUILD := -trimpath -ldflags "-s -w -X parley/internal/cli.Version=$(VERSION)"
-WEB_SOURCES := $(shell find web/src web/public web/scripts -type f) web/index.html web/vite.config.ts web/tsconfig.json
+WEB_SOURCES := $(shell find web/src web/public web/scripts web/worker -type f) web/index.html web/vite.config.ts web/tsconfig.json
 GO_SOURCES := $(shell find . \( -name '*.go' -o -path './internal/*.sql' \) -not -path './web/node_modules/*' -not -path './e2e/*/node_modules/*') go.mod go.sum
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 
@@ -95,4 +95,4 @@ torture: ## kill the server and its database again and again while people write,
 	go run ./e2e/torture -duration 4s -database postgres -fault all
 
 clean: ## remove what was built
-	rm -rf bin e2e/out web/dist/assets web/dist/socket.io web/dist/*.html web/dist/*.js web/dist/*.svg
+	rm -rf bin e2e/out web/dist/assets web/dist/socket.io web/dist/*.html web/dist/*.js web/dist/*.svg web/dist/*.png web/dist/*.webmanifest

@@ -1,7 +1,8 @@
 // What every journey needs: the built binary on a free port with a folder of its own, and a real browser.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,15 +63,20 @@ export class Parley {
   }
 }
 
-export function launch({ quic = false } = {}) {
-  return chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-      ...(quic ? [] : ['--disable-quic']),
-    ],
-  });
+const optionsOf = ({ quic = false } = {}) => ({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: [
+    '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    ...(quic ? [] : ['--disable-quic']),
+  ],
+});
+
+export function launch(how) {
+  return chromium.launch(optionsOf(how));
 }
+
+/** A browser whose profile is a folder, rather than a private window. */
+launch.persistent = (profile) => chromium.launchPersistentContext(profile, optionsOf());
 
 /** A person: a browser profile of their own with the page open, and what goes wrong on it collected. */
 export async function person(browser, url, { name, ...options } = {}) {
@@ -114,6 +120,15 @@ export async function rename(page, name) {
   await page.getByRole('dialog').getByLabel('Close').click();
 }
 
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds on a page, whose policy has to be bypassed for it. */
+export async function violations(page) {
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
+  const found = await page.evaluate(() => window.axe.run(document));
+  return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`);
+}
+
 /** Opens the panel of those who are here, or in the room. */
 export async function showPeople(page) {
   await page.locator('.room-header .here').click();
@@ -148,7 +163,7 @@ export async function write(page, room, text) {
 
 /** Makes a room through the page. */
 export async function newRoom(page, name, { topic = '', who = 'Everybody on this server' } = {}) {
-  await page.getByLabel('New room').click();
+  await page.getByRole('button', { name: 'New room', exact: true }).click();
   await page.getByLabel('Name', { exact: true }).fill(name);
   await page.getByLabel('Topic').fill(topic);
   await page.getByLabel(who).check();

@@ -54,7 +54,7 @@ for (const colorScheme of ['light', 'dark']) {
     await page.getByText('this device').waitFor();
     assert.deepEqual(await violations(page), [], 'the devices');
     await page.keyboard.press('Escape');
-    await page.getByLabel('New room').click();
+    await page.getByRole('button', { name: 'New room', exact: true }).click();
     assert.deepEqual(await violations(page), [], 'a new room');
     await page.keyboard.press('Escape');
     await newRoom(page, 'Secret', { who: 'Only who is invited' });

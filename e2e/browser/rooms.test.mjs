@@ -73,7 +73,7 @@ test('an account is the same person on another device, which can be signed out',
   await connected(desk.page);
   await account(desk.page, 'ana', { mode: 'Sign in' });
   await desk.page.getByRole('button', { name: 'Account ana' }).click();
-  await desk.page.getByRole('tab', { name: 'Devices and password' }).click();
+  await desk.page.getByRole('tab', { name: 'Devices' }).click();
   const devices = desk.page.getByRole('dialog').locator('li', { hasNotText: 'this device' });
   await devices.first().waitFor();
   for (let n = await devices.count(); n > 0; n--) {

@@ -21,7 +21,12 @@ const (
 const maxBody = 64 << 10
 
 // signIn tells which ways there are to sign in.
-func (a *api) signIn(w http.ResponseWriter, _ *http.Request) {
+func (a *api) signIn(w http.ResponseWriter, r *http.Request) {
+	owned, err := a.Chat.HasOwner(r.Context())
+	if err != nil {
+		fail(w, err)
+		return
+	}
 	label := ""
 	if a.OIDC != nil {
 		label = a.OIDC.Label
@@ -32,7 +37,8 @@ func (a *api) signIn(w http.ResponseWriter, _ *http.Request) {
 		SignUp  string `json:"signUp"`         // open, invite or closed
 		OIDC    string `json:"oidc,omitempty"` // what the OpenID provider is known as
 		Mail    bool   `json:"mail"`           // a forgotten password can be reset
-	}{true, a.Guests, a.SignUp, label, a.Accounts.Mail})
+		SetUp   bool   `json:"setUp"`          // nobody owns the server yet: the first account will
+	}{true, a.Guests, a.SignUp, label, a.Accounts.Mail, !owned})
 }
 
 // bearer is who a request's Authorization header or cookie says.

@@ -59,8 +59,8 @@ func (p *page) serveIndex(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Content-Security-Policy", strings.Join([]string{
 		"default-src 'none'", "script-src 'self' 'nonce-" + nonce + "'", "style-src 'self' 'nonce-" + nonce + "'",
-		"connect-src 'self' " + socketSources(r.Host), "img-src 'self' data: blob:", "font-src 'self'", "manifest-src 'self'",
-		"frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'", "require-trusted-types-for 'script'", "trusted-types svelte-trusted-html",
+		"connect-src 'self' " + socketSources(r.Host), "img-src 'self' data: blob:", "font-src 'self'", "manifest-src 'self'", "worker-src 'self'",
+		"frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'", "require-trusted-types-for 'script'", "trusted-types svelte-trusted-html parley-worker",
 	}, "; "))
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(bytes.ReplaceAll(p.index, []byte(noncePlaceholder), []byte(nonce))))
 }
@@ -82,6 +82,9 @@ func (p *page) serveFile(w http.ResponseWriter, r *http.Request, name string) {
 	cache := "no-cache"
 	if strings.HasPrefix(name, "assets/") { // their names have a hash of what is in them
 		cache = "public, max-age=31536000, immutable"
+	}
+	if strings.HasSuffix(name, ".webmanifest") { // which systems do not know
+		w.Header().Set("Content-Type", "application/manifest+json")
 	}
 	w.Header().Set("Cache-Control", cache)
 	http.ServeFileFS(w, r, p.files, name)

@@ -2,6 +2,7 @@ import { mount } from 'svelte';
 import './styles/app.css';
 import './styles/text.css';
 import './styles/threads.css';
+import './styles/account.css';
 import { chosenLanguage, setLanguage } from './i18n/index.svelte';
 import App from './views/App.svelte';
 

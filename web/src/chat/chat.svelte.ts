@@ -4,15 +4,20 @@ import { parseLink } from '../state/links';
 import type { Named } from '../state/mentions';
 import { remember } from '../storage';
 import { LOG_EVENTS, type Joined, type LogEvent, type LogPayload, type Message, type Payload, type Person } from '../wire';
+import { Arrivals } from './arrivals.svelte';
+import { deviceName } from './devices';
 import { Logs } from './logs.svelte';
 import { chime, notifyOf } from './notices';
 import { Panes } from './panes.svelte';
 import { Conversation } from './conversation.svelte';
 import { People } from './people.svelte';
 import { LOBBY, Rooms } from './rooms.svelte';
+import { Security } from './security.svelte';
 import { Sending } from './sending.svelte';
 import { Server } from './server.svelte';
 import { Session } from './session.svelte';
+import { Shell } from './shell.svelte';
+import { SignIn } from './signIn.svelte';
 import { Threads } from './threads.svelte';
 
 const STORE_ROOMS_AFTER = 1000;
@@ -35,6 +40,10 @@ export class Chat {
   readonly threads = new Threads(this);
   /** Something that went wrong beside a form, told once. */
   notice = $state('');
+  readonly signIn = new SignIn(this.session);
+  readonly security = new Security(this.server, (sessionId, device) => void this.signedInElsewhere(sessionId, device));
+  readonly shell = new Shell((roomId, seq) => void this.open(roomId, seq));
+  readonly arrivals: Arrivals = new Arrivals(this.server, this.session, (text) => (this.notice = text), () => (this.panes.dialog = 'account'));
   private opening = 0;
 
   members = $derived([...this.membersOf().values()].sort((a, b) => a.username.localeCompare(b.username)));
@@ -49,7 +58,10 @@ export class Chat {
       this.logs.changed(r.roomId);
     });
     document.addEventListener('visibilitychange', () => this.visibility());
-    addEventListener('hashchange', () => void this.followLink());
+    addEventListener('hashchange', () => {
+      this.arrivals.look();
+      void this.followLink();
+    });
     void this.start();
   }
 
@@ -84,6 +96,10 @@ export class Chat {
     await this.logs.restore(this.rooms.current);
   }
 
+  private async signedInElsewhere(sessionId: string, device: string): Promise<void> {
+    if (!(await this.session.owns(sessionId))) this.notice = t('new-device', { device: deviceName(device) });
+  }
+
   private async welcome(answer: Joined): Promise<void> {
     if (answer.userId !== this.session.me.userId) { // somebody else sees other things
       this.logs.forget();
@@ -108,6 +124,8 @@ export class Chat {
     }
     void this.threads.welcome();
     this.sending.pumpAll();
+    void this.arrivals.joined();
+    this.shell.check();
   }
 
   private storeTimer: ReturnType<typeof setTimeout> | undefined;

@@ -11,22 +11,18 @@ export interface Me {
   role: Role;
 }
 
-/** An account to be used at the next connection, and who waits for what comes of it. */
-interface Credentials {
-  event: 'account-login' | 'account-create';
-  name: string;
-  password: string;
-  invitation?: string;
-  done: (problem: string) => void;
-}
-
 /** Who one is, and how one comes in: as a guest, by an account, by the cookie of last time. */
 export class Session {
   me = $state<Me>({ userId: recall('userId') ?? '', username: recall('name') ?? nickname(Math.random), login: recall('login') ?? '', role: (recall('role') ?? 'guest') as Role });
   /** Set when the server admits nobody without an account: why not. */
   gate = $state('');
   nameError = $state('');
-  private credentials: Credentials | undefined;
+  /** Whether the next connection is an account's, which is not to be given a guest's name. */
+  private returning = false;
+  private joined: (() => void) | undefined;
+  /** The session's id, once whatever is making one has got it. */
+  private sessionId = '';
+  private making: Promise<unknown> = Promise.resolve();
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly server: Server, private readonly welcome: (answer: Joined) => Promise<void>) {
@@ -36,26 +32,18 @@ export class Session {
 
   /** Tells a new connection who one is. */
   async join(): Promise<void> {
-    const using = this.credentials;
-    const answer = using
-      ? await this.server.ask(using.event, { name: using.name, password: using.password, invitation: using.invitation })
-      : await this.server.ask('user-join', this.me.login ? {} : { username: this.me.username });
+    const answer = await this.server.ask('user-join', this.me.login || this.returning ? {} : { username: this.me.username });
     if (!answer) return;
-    this.credentials = undefined;
-    if (!answer.success) {
-      if (!using) return this.refused(answer);
-      using.done(answer.error);
-      return this.join();
-    }
-    using?.done('');
-    await this.take(answer);
+    if (answer.success) await this.take(answer);
+    else this.refused(answer);
   }
 
   private refused(why: { code: string; error: string; retryAfter?: number }): void {
     if (why.code === 'unauthenticated') {
-      if (!this.me.login) this.gate = why.error;
+      if (!this.me.login && !this.returning) this.gate = why.error;
       else { // the account's session is over: a guest again, or the gate
         this.me.login = '';
+        this.returning = false;
         void this.join();
       }
       return;
@@ -70,12 +58,16 @@ export class Session {
 
   private async take(answer: Joined): Promise<void> {
     this.server.joined = true;
+    this.sessionId = answer.sessionId;
     this.gate = '';
+    this.returning = false;
     if (answer.token) {
       remember('token', answer.token);
       void this.keep(answer.token);
     }
     await this.welcome(answer);
+    this.joined?.();
+    this.joined = undefined;
   }
 
   /** Takes over who the server says one is. */
@@ -101,26 +93,42 @@ export class Session {
     return new URLSearchParams(location.hash.slice(1)).get('invite') ?? '';
   }
 
-  /** Signs in to an account, over a new connection. Returns what is wrong, or nothing. */
-  signIn(name: string, password: string): Promise<string> {
-    return this.reconnectWith('account-login', name, password);
+  /** Makes this page a session's that somebody has proved to be theirs: by its token, or without one by the cookie that it is in. */
+  become(token: string): Promise<void> {
+    remember('token', token || null);
+    this.returning = true;
+    return new Promise((done) => {
+      this.joined = done;
+      this.server.connection.again();
+    });
+  }
+
+  /** Comes in by the cookie, at the first connection: the OpenID provider has sent somebody back who is signed in. */
+  expect(): void {
+    remember('token', null);
+    this.returning = true;
+  }
+
+  /** Whether a session is this page's own, of which it may hear before it has it. */
+  async owns(sessionId: string): Promise<boolean> {
+    await this.making;
+    return sessionId === this.sessionId;
   }
 
   /** Makes an account: of the guest that one is, or where guests are not admitted, of nobody. */
-  async signUp(name: string, password: string): Promise<string> {
-    if (!this.server.joined) return this.reconnectWith('account-create', name, password);
+  signUp(name: string, password: string): Promise<string> {
+    const made = this.makeAccount(name, password);
+    this.making = made;
+    return made;
+  }
+
+  private async makeAccount(name: string, password: string): Promise<string> {
     const answer = await this.server.ask('account-create', { name, password, invitation: this.invitation || undefined });
     if (!answer) return t('no-connection');
     if (!answer.success) return answer.error;
     await this.take(answer);
+    if (this.invitation) history.replaceState(history.state, '', location.pathname); // it has been used, and led into its room
     return '';
-  }
-
-  private reconnectWith(event: Credentials['event'], name: string, password: string): Promise<string> {
-    return new Promise((done) => {
-      this.credentials = { event, name, password, invitation: this.invitation || undefined, done };
-      this.server.connection.again();
-    });
   }
 
   async signOut(): Promise<void> {

@@ -29,10 +29,8 @@ export function initialOf(name: string): string {
 const BROWSERS: [RegExp, string][] = [[/Edg\//, 'Edge'], [/OPR\//, 'Opera'], [/Firefox\//, 'Firefox'], [/Chrom(e|ium)\//, 'Chrome'], [/Safari\//, 'Safari']];
 const SYSTEMS: [RegExp, string][] = [[/Android/, 'Android'], [/iPhone|iPad/, 'iOS'], [/Windows/, 'Windows'], [/Mac OS X/, 'macOS'], [/Linux/, 'Linux']];
 
-/** What a person would call the device with this User-Agent, or nothing. */
-export function deviceName(agent: string): string | undefined {
+/** What a person would call the device with this User-Agent: its browser and its system, as far as they are known. */
+export function deviceOf(agent: string): { browser?: string; system?: string } {
   const find = (list: [RegExp, string][]) => list.find(([pattern]) => pattern.test(agent))?.[1];
-  const [browser, system] = [find(BROWSERS), find(SYSTEMS)];
-  if (browser && system) return `${browser} on ${system}`;
-  return browser ?? system ?? (agent.slice(0, 40) || undefined);
+  return { browser: find(BROWSERS), system: find(SYSTEMS) };
 }

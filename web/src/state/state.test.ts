@@ -6,7 +6,7 @@ import { addressesAll, complete, pasteLink, tokenAt } from './complete';
 import { rank } from './fuzzy';
 import { linkTo, parseLink } from './links';
 import { writeQuery } from './query';
-import { colourOf, deviceName, nameProblem, nickname } from './names';
+import { colourOf, deviceOf, nameProblem, nickname } from './names';
 import { Outbox, type Outgoing } from './outbox';
 import { MAX_KEPT, RoomLog } from './room';
 import { Heights } from './heights';
@@ -192,12 +192,11 @@ describe('Outbox', () => {
   });
 });
 
-describe('deviceName', () => {
+describe('deviceOf', () => {
   it('says what a person would', () => {
-    expect(deviceName('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36')).toBe('Chrome on Linux');
-    expect(deviceName('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1')).toBe('Safari on iOS');
-    expect(deviceName('Go-http-client/1.1')).toBe('Go-http-client/1.1');
-    expect(deviceName('')).toBeUndefined();
+    expect(deviceOf('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36')).toEqual({ browser: 'Chrome', system: 'Linux' });
+    expect(deviceOf('Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1')).toEqual({ browser: 'Safari', system: 'iOS' });
+    expect(deviceOf('Go-http-client/1.1')).toEqual({});
   });
 });
 
@@ -296,6 +295,9 @@ describe('links and queries', () => {
     expect(parseLink({ pathname: '/', hash: '#invite=abc' })).toMatchObject({ invitation: 'abc' });
     expect(parseLink({ pathname: '/', hash: '#' })).toBeUndefined();
     expect(parseLink({ pathname: '/', hash: '#room=r1&at=x' })).toEqual({ roomId: 'r1', seq: undefined, invitation: undefined });
+    expect(parseLink({ pathname: '/', hash: '#reset=abc' })).toMatchObject({ reset: 'abc' });
+    expect(parseLink({ pathname: '/', hash: '#oidc-error=It+went%20wrong' })).toMatchObject({ oidcError: 'It went wrong' });
+    expect(parseLink({ pathname: '/', hash: '#at=3' })).toBeUndefined();
   });
 
   it('writes filters as the server reads them', () => {
