@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"parley/internal/markdown"
 )
 
 // Message is a message as it is now. A deleted one has no text, no reactions and no mentions.
@@ -31,6 +33,15 @@ type Message struct {
 	Poll       *Poll          // nil when it is none
 	Forward    *Forward       // what it passes on
 	Previews   *Previews      // of what it links to; nil: none
+}
+
+// Plain is what a message says, without its markup and with what its spoilers hide covered: for letters and for lists.
+func (m *Message) Plain() string {
+	text := markdown.Plain(m.Text)
+	if m.Forward != nil {
+		text = strings.TrimSpace(text + "\n" + markdown.Plain(m.Forward.Text))
+	}
+	return text
 }
 
 // data is what the log keeps of a message besides its columns.

@@ -270,6 +270,47 @@ func TestTheDigestTellsWhatOneMayStillRead(t *testing.T) {
 	})
 }
 
+// What is muted, switched off, of somebody ignored, or to nobody in particular, is in no letter; what calls is, in plain words.
+func TestTheDigestHonoursWhatOneWantsToHear(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, o db.Options) {
+		post := mailtest.Start(t, mailtest.Options{})
+		s := startWithMail(t, o, post)
+		ana, ben := s.withMail("ana", post, ""), s.withMail("ben", post, "ben@mail.test")
+		eve, eveIs := s.account("eve")
+		me := ben.must("user-join", reply{"username": "Ben"})["userId"]
+		room := func(name string) any {
+			return ana.must("room-create", reply{"name": name, "kind": "private", "members": []any{me, eveIs["userId"]}})["roomId"]
+		}
+		say := func(p *person, room any, text string) { p.must("chat-message", reply{"roomId": room, "text": text}) }
+		muted, off, all, called := room("Muted"), room("Off"), room("All"), room("Called")
+		ben.must("room-notify", reply{"roomId": muted, "level": "all", "mutedUntil": time.Now().Add(time.Hour)})
+		ben.must("room-notify", reply{"roomId": off, "level": "none"})
+		ben.must("room-notify", reply{"roomId": all, "level": "all"})
+		ben.must("notify-set", reply{"keywords": []any{"parley"}, "quietFrom": "00:00", "quietTo": "23:59"})
+		ben.must("person-block", reply{"userId": eveIs["userId"], "ignore": true})
+		ben.must("email-digest", reply{"every": "daily"})
+		say(ana, muted, "while it is muted")
+		say(ana, off, "@ben although it is off")
+		say(ana, all, "to *all* of us ||but hidden||")
+		say(ana, called, "to nobody in particular")
+		say(ana, called, "about Parley itself")
+		say(eve, called, "@ben from somebody ignored")
+		say(eve, called, "@ben about parley again")
+		s.hurry("mail-digest")
+		l := post.Wait("ben@mail.test", 2)
+		for _, wanted := range []string{"to all of us █████", "about Parley itself"} {
+			if !strings.Contains(l.Text, wanted) {
+				t.Errorf("%q is missing: %s", wanted, l.Text)
+			}
+		}
+		for _, not := range []string{"muted", "Muted", "Off", "although", "hidden", "nobody", "ignored", "again"} {
+			if strings.Contains(l.Text, not) {
+				t.Errorf("the digest has %q: %s", not, l.Text)
+			}
+		}
+	})
+}
+
 // What changes who gets into an account is asked for again.
 func TestSensitiveChangesNeedAProof(t *testing.T) {
 	post := mailtest.Start(t, mailtest.Options{})

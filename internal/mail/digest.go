@@ -54,7 +54,7 @@ func (p *Post) digestLetter(to string, missed []chat.Missed) Letter {
 	for _, m := range missed {
 		s := Section{Heading: heading(m.Room)}
 		for _, one := range m.Messages {
-			s.Lines = append(s.Lines, Line{Who: one.SenderName, Text: oneLine(one.Text, digestChars)})
+			s.Lines = append(s.Lines, Line{Who: one.SenderName, Text: oneLine(one.Plain(), digestChars)})
 		}
 		l.Sections = append(l.Sections, s)
 	}
