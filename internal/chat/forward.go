@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"parley/internal/db"
@@ -16,6 +17,9 @@ type Forward struct {
 	RoomID    string `json:"roomId,omitempty"`
 	MessageID string `json:"messageId,omitempty"`
 }
+
+// same reports whether two pass on the same message; it may have been edited between.
+func (f *Forward) same(o *Forward) bool { return f.UserID == o.UserID && f.At == o.At }
 
 // Time is when it was written.
 func (f *Forward) Time() time.Time { return fromMicros(f.At) }
@@ -32,16 +36,31 @@ type ForwardDraft struct {
 // ForwardMessage passes on a message that the actor may read. One that itself passes on another, without a word of its own, is passed on
 // as that one.
 func (c *Chat) ForwardMessage(ctx context.Context, a Actor, d ForwardDraft) (Message, error) {
+	if d.To == "" { // no room is meant by default: what is private is not to get into the lobby by mistake
+		return Message{}, errorf(Invalid, "to must be a room")
+	}
+	f, err := c.forward(ctx, a, d)
+	if err != nil {
+		if m, sent := c.forwarded(ctx, a, d); sent && AsError(err).Kind == NotFound { // a retry, of what is gone since
+			return m, nil
+		}
+		return Message{}, err
+	}
+	return c.SendMessage(ctx, a, Draft{RoomID: d.To, ClientID: d.ClientID, Text: d.Text, extra: entryData{Forward: f}})
+}
+
+// forward is the message that is to be passed on, as it is now.
+func (c *Chat) forward(ctx context.Context, a Actor, d ForwardDraft) (*Forward, error) {
 	acc, err := c.reader(ctx, a, d.RoomID)
 	if err != nil {
-		return Message{}, err
+		return nil, err
 	}
 	m, err := c.Message(ctx, a, d.RoomID, d.MessageID)
 	if err != nil {
-		return Message{}, err
+		return nil, err
 	}
 	if !m.DeletedAt.IsZero() {
-		return Message{}, errorf(NotFound, "The message was deleted")
+		return nil, errorf(NotFound, "The message was deleted")
 	}
 	f := &Forward{UserID: m.SenderID, At: micros(m.CreatedAt), Text: m.Text}
 	if acc.RoomKind.open() {
@@ -50,7 +69,19 @@ func (c *Chat) ForwardMessage(ctx context.Context, a Actor, d ForwardDraft) (Mes
 	if m.Forward != nil && m.Text == "" {
 		f = m.Forward
 	}
-	return c.SendMessage(ctx, a, Draft{RoomID: d.To, ClientID: d.ClientID, Text: d.Text, extra: entryData{Forward: f}})
+	return f, nil
+}
+
+// forwarded is what an earlier submission with the same client id has passed on.
+func (c *Chat) forwarded(ctx context.Context, a Actor, d ForwardDraft) (Message, bool) {
+	var id string
+	err := c.db.QueryRow(ctx, `SELECT id FROM log WHERE actor_id = $1 AND client_id = $2 AND client_id IS NOT NULL AND room_id = $3 AND kind = 'message'`,
+		a.UserID, d.ClientID, d.To).Scan(&id)
+	if err != nil {
+		return Message{}, false
+	}
+	m, err := c.Message(ctx, a, d.To, id)
+	return m, err == nil && m.Forward != nil && m.Text == strings.TrimSpace(d.Text)
 }
 
 // Place is where a message is.

@@ -78,7 +78,7 @@ func (c *Chat) CreatePoll(ctx context.Context, a Actor, d PollDraft) (Message, e
 		p.Options = append(p.Options, PollOption{Text: text})
 	}
 	if !d.ClosesAt.IsZero() {
-		if left := d.ClosesAt.Sub(c.now()); left <= 0 || left > maxPollTime {
+		if d.ClosesAt.Sub(c.now()) > maxPollTime {
 			return Message{}, errorf(Invalid, "A poll closes in the future, within a year")
 		}
 		p.ClosesAt = micros(d.ClosesAt)

@@ -166,7 +166,8 @@ func TestAnonymousPolls(t *testing.T) {
 func TestPollsCloseByThemselves(t *testing.T) {
 	eachDB(t, func(t *testing.T, f *fixture) {
 		ctx, ana := t.Context(), f.account("ana")
-		m := f.poll(ana, chat.PollDraft{RoomID: chat.Lobby, Question: "Quick?", Options: []string{"a", "b"}, Anonymous: true, ClosesAt: time.Now().Add(300 * time.Millisecond)})
+		d := chat.PollDraft{RoomID: chat.Lobby, ClientID: "quick", Question: "Quick?", Options: []string{"a", "b"}, Anonymous: true, ClosesAt: time.Now().Add(300 * time.Millisecond)}
+		m := f.poll(ana, d)
 		if _, err := f.Vote(ctx, ana, chat.Lobby, m.ID, []int{1}); err != nil {
 			t.Fatal(err)
 		}
@@ -187,6 +188,9 @@ func TestPollsCloseByThemselves(t *testing.T) {
 		}
 		if _, err := f.Vote(ctx, ana, chat.Lobby, m.ID, []int{0}); kindOf(err) != chat.Forbidden {
 			t.Fatal(err)
+		}
+		if again := f.poll(ana, d); again.ID != m.ID { // a late retry
+			t.Fatalf("%+v", again)
 		}
 	})
 }
@@ -210,6 +214,25 @@ func TestForwarding(t *testing.T) {
 		}
 		if again, err := pass(ana, hidden, "", "f1"); err != nil || again.ID != one.ID {
 			t.Fatalf("%+v, %v", again, err)
+		}
+		if _, err := f.ForwardMessage(ctx, ana, chat.ForwardDraft{RoomID: secret, MessageID: hidden.ID}); kindOf(err) != chat.Invalid {
+			t.Fatalf("without a room to go to: %v", err)
+		}
+		// A retry is answered also when the message has become another one meanwhile, or is gone.
+		if _, err := f.EditMessage(ctx, ana, secret, hidden.ID, "another plan"); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := pass(ana, hidden, "", "f1"); err != nil || again.ID != one.ID || again.Forward.Text != "a secret plan" {
+			t.Fatalf("%+v, %v", again, err)
+		}
+		if _, err := f.DeleteMessage(ctx, ana, secret, hidden.ID); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := pass(ana, hidden, "", "f1"); err != nil || again.ID != one.ID {
+			t.Fatalf("%+v, %v", again, err)
+		}
+		if _, err := pass(ana, hidden, "with a word", "f1"); kindOf(err) != chat.NotFound {
+			t.Fatal(err)
 		}
 		if _, err := pass(ana, seen, "", "f1"); kindOf(err) != chat.Conflict {
 			t.Fatalf("another message under the same client id: %v", err)

@@ -149,6 +149,9 @@ func (s *sending) send(op *operation) (refused, failed error) {
 		op.message, refused = repeated(old, op.actor, *d)
 		return refused, nil
 	}
+	if p := d.extra.Poll; p != nil && p.ClosesAt != 0 && p.ClosesAt <= micros(b.now) { // not before: a retry is answered also when it is over
+		return errorf(Invalid, "A poll closes in the future, within a year"), nil
+	}
 	acc, err := s.member(op)
 	if err != nil {
 		return split(err)
@@ -240,7 +243,7 @@ func repeated(old sentBefore, a Actor, d Draft) (Message, error) {
 
 // sameExtra reports whether a message has the poll, or passes on what a draft would.
 func sameExtra(m Message, d entryData) bool {
-	if (m.Forward == nil) != (d.Forward == nil) || m.Forward != nil && *m.Forward != *d.Forward || (m.Poll == nil) != (d.Poll == nil) {
+	if (m.Forward == nil) != (d.Forward == nil) || m.Forward != nil && !m.Forward.same(d.Forward) || (m.Poll == nil) != (d.Poll == nil) {
 		return false
 	}
 	return m.Poll == nil || m.Poll.Multiple == d.Poll.Multiple && m.Poll.Anonymous == d.Poll.Anonymous && m.Poll.ClosesAt == d.Poll.ClosesAt &&
