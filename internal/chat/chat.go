@@ -58,7 +58,8 @@ type Options struct {
 	DB     *db.DB
 	Limits Limits
 	// Publish is called after the commit of what it tells: of a room, in the order of the seqs, one call at a time; of different
-	// rooms perhaps at the same time. It must not block.
+	// rooms perhaps at the same time. It must not block. Without it this is not the server, but a command beside it: what is due at a time is
+	// left to the server, which can tell people of it.
 	Publish func(Event)
 	// Committed is called after each batch with its number of operations and how long its transaction took. It may be nil.
 	Committed func(operations int, took time.Duration)
@@ -87,7 +88,7 @@ type Chat struct {
 	committers []*committer
 	indexer    *indexer
 	teller     *teller
-	waker      *waker
+	waker      *waker        // nil: this is not the server
 	previewer  *previewer    // nil: none
 	drawing    chan struct{} // a place for each picture that is decoded
 	stopping   chan struct{}
@@ -112,7 +113,8 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 	if o.TellEvery == 0 {
 		o.TellEvery = 5 * time.Second
 	}
-	if c.publish == nil {
+	server := c.publish != nil
+	if !server {
 		c.publish = func(Event) {}
 	}
 	if c.committed == nil {
@@ -136,8 +138,10 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 	go c.indexer.loop()
 	c.teller = newTeller(c, o.TellEvery)
 	go c.teller.loop()
-	c.waker = newWaker(c)
-	go c.waker.loop()
+	if server {
+		c.waker = newWaker(c)
+		go c.waker.loop()
+	}
 	if o.Preview != nil {
 		c.previewer = newPreviewer(c, o.Preview)
 		c.previewer.start()
@@ -153,7 +157,9 @@ func (c *Chat) Close() {
 	}
 	<-c.indexer.done
 	<-c.teller.done
-	<-c.waker.done
+	if c.waker != nil {
+		<-c.waker.done
+	}
 	c.previewer.wait()
 }
 

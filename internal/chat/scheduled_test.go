@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,6 +113,36 @@ func TestScheduledMessages(t *testing.T) {
 	})
 }
 
+// A command that works beside the server sends nothing and reminds nobody: nobody would hear of it.
+func TestACommandLeavesWhatIsDueToTheServer(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, o db.Options) {
+		d, err := db.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		command, err := chat.New(t.Context(), chat.Options{DB: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := command.CreateAccount(t.Context(), chat.AccountDraft{Login: "ana", PasswordHash: "-"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ana := chat.Actor{UserID: u.ID, Name: u.Name, Role: u.Role}
+		if _, err := command.SetReminder(t.Context(), ana, "tea", chat.Reminder{Text: "tea"}, time.Now().Add(50*time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(1500 * time.Millisecond) // somebody who wakes does so every second
+		news, err := command.PersonalSince(t.Context(), ana, 0)
+		command.Close()
+		if err := errors.Join(err, d.Close()); err != nil || len(news.Items) != 1 || news.Items[0].Reminder.Due {
+			t.Fatalf("%+v, %v", news, err)
+		}
+		f := open(t, o)
+		f.until("reminded", func() bool { list := f.mine(ana, chat.PersonalReminder); return len(list) == 1 && list[0].Reminder.Due })
+	})
+}
+
 // A node that dies between sending a message and noting that it has sent it, and several nodes that want to send the same ones: each
 // is sent once.
 func TestScheduledMessagesAreSentOnce(t *testing.T) {
@@ -120,7 +151,7 @@ func TestScheduledMessagesAreSentOnce(t *testing.T) {
 		ctx, ana := t.Context(), f.account("ana")
 		nodes := []*chat.Chat{f.Chat}
 		for range 2 { // SQLite has one node, which may have been started twice by mistake: that does no harm either
-			other, err := chat.New(ctx, chat.Options{DB: f.db})
+			other, err := chat.New(ctx, chat.Options{DB: f.db, Publish: func(chat.Event) {}})
 			if err != nil {
 				t.Fatal(err)
 			}

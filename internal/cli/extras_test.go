@@ -33,7 +33,16 @@ func TestPollsForwardsAndEmojiLive(t *testing.T) {
 			t.Fatalf("it says who voted: %s", heard)
 		}
 
+		// Several answers, and an end at a time.
+		several := ana.must("poll-create", reply{
+			"roomId": room, "question": "Which days?", "options": []any{"mon", "tue", "wed"}, "multiple": true, "closesAt": time.Now().Add(3 * time.Second),
+		})
+		ben.must("poll-vote", reply{"roomId": room, "messageId": several["messageId"], "choices": []any{0, 2}})
+		ben.refused("poll-vote", reply{"roomId": room, "messageId": several["messageId"], "choices": []any{3}}, "invalid", "option")
+		ana.heard("message-updated", "Which days?", `{"text":"mon","votes":1,`, `{"text":"wed","votes":1,`, `"voters":1`, `"closedAt":"2`)
+
 		sent := ana.must("chat-message", reply{"roomId": room, "text": "between us"})
+		ana.refused("message-forward", reply{"roomId": room, "messageId": sent["messageId"]}, "invalid", "to must be")
 		ana.must("message-forward", reply{"roomId": room, "messageId": sent["messageId"], "to": "general", "text": "psst"})
 		if passed := ben.heard("new-message", `"text":"psst"`, `"forward":{"userId":"`+anaIs["userId"].(string), "between us"); strings.Contains(passed, room) || strings.Contains(passed, "Plans") {
 			t.Fatalf("it says where it is from: %s", passed)
