@@ -1,8 +1,8 @@
 // Package engineio is an Engine.IO v4 (and, on request, v3) server: the transport under Socket.IO, usable alone.
 //
-// A [Server] is an http.Handler. Each client is a [Session], reached by HTTP long-polling, WebSocket, or polling that
-// upgrades to WebSocket. What arrives is given to the session's [Handler]; what is sent is queued on the session and
-// written by its shard.
+// A [Server] is an http.Handler. Each client is a [Session], reached by HTTP long-polling, WebSocket, WebTransport (with package
+// engineio/webtransport), or polling that upgrades to one of these. What arrives is given to the session's [Handler]; what is sent is
+// queued on the session and written by its shard.
 //
 // # How reading and writing work
 //
@@ -17,8 +17,8 @@
 // A connection whose socket buffer is full is written to when it has room again. Its queue is capped in bytes and messages; past the
 // cap the session is closed with [ReasonSlowConsumer].
 //
-// Connections that are not plain TCP, TLS for example, and those of other systems than Linux, are read by a goroutine each, and
-// written to by another that exists only while something is queued.
+// Connections that are not plain TCP, TLS and WebTransport for example, and those of other systems than Linux, are read by a goroutine
+// each, and written to by another that exists only while something is queued.
 //
 // # Goroutines and their owners
 //

@@ -7,6 +7,9 @@
 //	…
 //	defer h3.Close()
 //
+// With [engineio.Options.Nodes] requests are forwarded to the node of their session, but QUIC is not: an upgrade that reaches another node
+// is refused, and the session goes on as it was.
+//
 // Browsers reach it only with a certificate that they trust, or one of at most 14 days whose hash the page names
 // (serverCertificateHashes). They begin with polling and upgrade, or with WebTransport at once, as the client is told.
 package webtransport
