@@ -117,7 +117,11 @@ func reportGrowth(w growing, results map[int][]float64) {
 			if n == 1 {
 				base = median(v)
 			}
-			fmt.Printf("  %-34s %d nodes  %12.4g  (%.4g–%.4g)  %6.2f × one node\n", figure, n, median(v), slices.Min(v), slices.Max(v), median(v)/base)
+			line := fmt.Sprintf("  %-34s %d nodes  %12.4g  (%.4g–%.4g)", figure, n, median(v), slices.Min(v), slices.Max(v))
+			if base > 0 {
+				line += fmt.Sprintf("  %6.2f × one node", median(v)/base)
+			}
+			fmt.Println(line)
 		}
 	}
 	fmt.Println()

@@ -154,7 +154,7 @@ func (p peer) launch(profiled, pinned bool) (*instance, error) {
 			return nil, err
 		}
 	}
-	for range 500 {
+	for range 3000 { // half a minute: machines are busy
 		c, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(port))
 		if err == nil {
 			return s, c.Close()
