@@ -34,7 +34,7 @@ type Options struct {
 	// ClientIP tells whose limits a request counts against.
 	ClientIP func(*http.Request) string
 	Proxies  []netip.Prefix // that are trusted
-	// Secure tells whether a request came over HTTPS.
+	// Secure tells whether a request came over HTTPS; default: to this server.
 	Secure func(*http.Request) bool
 	// Ready reports why the server should not get new clients, or nil.
 	Ready func(context.Context) error
@@ -46,6 +46,9 @@ type Options struct {
 func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Secure == nil {
+		o.Secure = Secure(nil)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -72,7 +75,7 @@ func New(o Options) http.Handler {
 	all := http.NewServeMux()
 	all.Handle("/socket.io/", o.Socket) // its connections and events have ids of their own
 	all.Handle("/", number(o.Log, mux))
-	return headers(all)
+	return headers(withoutPlain(o.Secure, all))
 }
 
 type api struct {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,6 +91,24 @@ func (a *api) named(r *http.Request, secure, plain, value string, maxAge int) *h
 		c.Name, c.Secure = secure, true
 	}
 	return c
+}
+
+// plainCookies are the names of those that any page of a neighbouring host, and whoever is between, can set.
+var plainCookies = []string{auth.PlainCookie, auth.PlainDevice, plainJourney}
+
+// withoutPlain drops them from requests over HTTPS, where this server sets others: whoever put one there would have somebody signed in as
+// somebody else, or come back from the provider on another's journey.
+func withoutPlain(secure func(*http.Request) bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header["Cookie"]) > 0 && secure(r) {
+			kept := slices.DeleteFunc(r.Cookies(), func(c *http.Cookie) bool { return slices.Contains(plainCookies, c.Name) })
+			r.Header.Del("Cookie")
+			for _, c := range kept {
+				r.AddCookie(c)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 var avatarID = regexp.MustCompile(`^[0-9a-f]{32}$`)

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/go-webauthn/webauthn/webauthn"
@@ -92,6 +93,7 @@ func (s *Accounts) SignIn(ctx context.Context, login string, p Proof, from From)
 		hash = ""
 	}
 	ok, err := s.Passwords.Matches(ctx, p.Password, hash)
+	ours := ok
 	if err == nil && !ok {
 		u, ok, err = s.elsewhere(ctx, login, p.Password, hash)
 	}
@@ -107,7 +109,23 @@ func (s *Accounts) SignIn(ctx context.Context, login string, p Proof, from From)
 	if err := s.checkSecond(ctx, u.ID, p); err != nil {
 		return chat.Actor{}, "", err
 	}
-	return s.start(ctx, u, from)
+	if !ours {
+		return s.start(ctx, u, from)
+	}
+	return s.startWith(ctx, u, hash, from)
+}
+
+// startWith is start for who has shown the password with a hash. If it has been changed meanwhile, all sessions were ended, and this one would be
+// the exception.
+func (s *Accounts) startWith(ctx context.Context, u chat.User, hash string, from From) (chat.Actor, string, error) {
+	return s.startIf(ctx, u, from, func(tx *db.Tx) error {
+		var now sql.NullString
+		err := tx.QueryRow(ctx, `SELECT password_hash FROM users WHERE id = $1 AND deactivated_at IS NULL`+tx.Dialect().ForUpdate(), u.ID).Scan(&now)
+		if db.IsNotFound(err) || err == nil && now.String != hash {
+			return errWrong()
+		}
+		return err
+	})
 }
 
 // elsewhere asks the directory, where there is one, for a password that is none of ours. A name that has a password here is not looked for
@@ -140,7 +158,12 @@ func (s *Accounts) SignInByPasskey(ctx context.Context, c *Challenge, response [
 }
 
 func (s *Accounts) start(ctx context.Context, u chat.User, from From) (chat.Actor, string, error) {
-	token, session, err := s.Sessions.Issue(ctx, u.ID, from.Agent)
+	return s.startIf(ctx, u, from, func(*db.Tx) error { return nil })
+}
+
+// startIf starts a session unless check, in the same transaction, refuses it.
+func (s *Accounts) startIf(ctx context.Context, u chat.User, from From, check func(*db.Tx) error) (chat.Actor, string, error) {
+	token, session, err := s.Sessions.issue(ctx, u.ID, from.Agent, s.now().UnixMicro(), check)
 	if err == nil {
 		err = s.announce(ctx, u, session, from)
 	}
@@ -153,7 +176,7 @@ func (s *Accounts) ChangePassword(ctx context.Context, a chat.Actor, old, passwo
 	if err != nil {
 		return err
 	}
-	ok, err := s.passwordOf(ctx, u, old)
+	ok, err := s.hasPassword(ctx, a, old)
 	if err != nil {
 		return err
 	}

@@ -73,11 +73,7 @@ func (s *Accounts) Confirm(ctx context.Context, a chat.Actor, p Proof) error {
 		}
 		return s.Sessions.Confirm(ctx, a.SessionID)
 	}
-	u, err := s.Chat.User(ctx, a.UserID)
-	if err != nil {
-		return err
-	}
-	ok, err := s.passwordOf(ctx, u, p.Password)
+	ok, err := s.hasPassword(ctx, a, p.Password)
 	if err != nil {
 		return err
 	}
@@ -88,6 +84,24 @@ func (s *Accounts) Confirm(ctx context.Context, a chat.Actor, p Proof) error {
 		return err
 	}
 	return s.Sessions.Confirm(ctx, a.SessionID)
+}
+
+// hasPassword reports whether who uses a session knows its person's password. Whoever has got hold of a session has as few attempts at guessing
+// it as at signing in; they are the session's own, so that nobody else is locked out.
+func (s *Accounts) hasPassword(ctx context.Context, a chat.Actor, password string) (bool, error) {
+	key := "password in session " + a.SessionID
+	if err := s.Throttle.Take(ctx, s.Limits.KnownGuesses, key); err != nil {
+		return false, err
+	}
+	u, err := s.Chat.User(ctx, a.UserID)
+	if err != nil {
+		return false, err
+	}
+	ok, err := s.passwordOf(ctx, u, password)
+	if err == nil && ok {
+		err = s.Throttle.GiveBack(ctx, s.Limits.KnownGuesses, key)
+	}
+	return ok, err
 }
 
 // passwordOf reports whether a password is a person's, here or in the directory.

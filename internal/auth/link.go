@@ -141,7 +141,7 @@ func (s *Accounts) FinishLink(ctx context.Context, claim string, from From) (cha
 	if u.Deactivated {
 		return chat.Actor{}, "", errLinkOver()
 	}
-	token, session, err := s.Sessions.issue(ctx, u.ID, from.Agent, 0)
+	token, session, err := s.Sessions.issue(ctx, u.ID, from.Agent, 0, func(*db.Tx) error { return nil })
 	if err == nil {
 		err = s.announce(ctx, u, session, from)
 	}

@@ -42,20 +42,23 @@ type Session struct {
 
 // Issue starts a session for a user who has just proved who they are.
 func (s *Sessions) Issue(ctx context.Context, userID, device string) (token, sessionID string, err error) {
-	return s.issue(ctx, userID, device, s.Now().UnixMicro())
+	return s.issue(ctx, userID, device, s.Now().UnixMicro(), func(*db.Tx) error { return nil })
 }
 
-func (s *Sessions) issue(ctx context.Context, userID, device string, confirmed int64) (token, sessionID string, err error) {
+func (s *Sessions) issue(ctx context.Context, userID, device string, confirmed int64, check func(*db.Tx) error) (token, sessionID string, err error) {
 	token = newToken()
 	sessionID = hex.EncodeToString(hash(token + "/id"))[:26]
 	device = strings.ToValidUTF8(strings.ReplaceAll(device, "\x00", ""), "")
 	err = s.DB.Tx(ctx, func(tx *db.Tx) error {
+		if err := check(tx); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, user_id, token_hash, device, created_at, used_at, confirmed_at) VALUES ($1, $2, $3, $4, $5, $5, $6)`,
 			sessionID, userID, hex.EncodeToString(hash(token)), strings.ToValidUTF8(device[:min(len(device), maxDevice)], ""), s.Now().UnixMicro(), confirmed)
 		return err
 	})
 	if err != nil {
-		return "", "", unsaved(err)
+		return "", "", asUnsaved(err)
 	}
 	return token, sessionID, nil
 }

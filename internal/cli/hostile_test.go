@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -111,4 +112,33 @@ func TestTheCountIsRightAroundTheSizeOfACrowd(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
+}
+
+// Over HTTPS only the cookies count that browsers keep to HTTPS and to this host: others may have been set by a neighbour.
+func TestPlainCookiesCountOnPlainConnectionsOnly(t *testing.T) {
+	s := start(t, "--rate-limit=off", "--trusted-proxies=127.0.0.1")
+	_, is := s.account("ana")
+	token := is["token"].(string)
+	leave := func(cookie, proto string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, s.url+"/api/session", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Cookie", "other=1; "+cookie+"="+token)
+		r.Header.Set("X-Forwarded-Proto", proto)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatal(res, err)
+		}
+		_ = res.Body.Close()
+	}
+	leave("parley", "https")
+	s.dial(reply{"token": token}).must("user-join", reply{})
+	leave("__Host-parley", "https")
+	s.dial(reply{"token": token}).refused("user-join", reply{}, "unauthenticated", "ended")
+	_, is = s.login("ana")
+	token = is["token"].(string)
+	leave("parley", "http")
+	s.dial(reply{"token": token}).refused("user-join", reply{}, "unauthenticated", "ended")
 }
