@@ -164,6 +164,15 @@ func (s *Session) abandonPoll(p *pollLink, mine *poll, err error) {
 	}
 }
 
+// jsonpIndex is the parameter by which old browsers ask for a script. Hardly any request has it, and parsing takes its time.
+func jsonpIndex(r *http.Request) (index string, ok bool) {
+	if !strings.Contains(r.URL.RawQuery, "j=") {
+		return "", false
+	}
+	q := r.URL.Query()
+	return q.Get("j"), q.Has("j")
+}
+
 func (s *Session) writePayload(w http.ResponseWriter, r *http.Request, msgs []*Message) {
 	var body []byte
 	h := w.Header()
@@ -177,9 +186,9 @@ func (s *Session) writePayload(w http.ResponseWriter, r *http.Request, msgs []*M
 		}
 		body = appendPayload(make([]byte, 0, size), msgs)
 	}
-	if j := r.URL.Query(); j.Has("j") {
+	if index, ok := jsonpIndex(r); ok {
 		h.Set("Content-Type", "text/javascript; charset=UTF-8")
-		body = jsonp(j.Get("j"), body)
+		body = jsonp(index, body)
 	}
 	h.Set("Cache-Control", "no-store")
 	s.srv.headers(h, r, false)
@@ -222,7 +231,7 @@ func (p *pollLink) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 }
 
 func (s *Session) receivePayload(r *http.Request, body []byte) error {
-	if r.URL.Query().Has("j") {
+	if _, ok := jsonpIndex(r); ok {
 		var err error
 		if body, err = unwrapJSONP(body); err != nil {
 			return err

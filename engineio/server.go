@@ -122,7 +122,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	upgrade := isUpgrade(r)
-	s, why := srv.verify(r, kind, sid, upgrade)
+	s, why := srv.verify(r, kind, sid, q.Get("EIO"), upgrade)
 	if why == nil && s == nil {
 		why = srv.admit(r, q.Get("EIO"))
 	}
@@ -146,7 +146,7 @@ func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // verify checks what every request must satisfy, and finds the session of one that names it.
-func (srv *Server) verify(r *http.Request, kind, sid string, upgrade bool) (*Session, *Refusal) {
+func (srv *Server) verify(r *http.Request, kind, sid, eio string, upgrade bool) (*Session, *Refusal) {
 	if !slices.Contains(srv.opts.Transports, kind) || kind == WebTransport {
 		return nil, &Refusal{Code: CodeUnknownTransport, Detail: "transport " + kind}
 	}
@@ -166,7 +166,7 @@ func (srv *Server) verify(r *http.Request, kind, sid string, upgrade bool) (*Ses
 	if s == nil {
 		return nil, &Refusal{Code: CodeUnknownSID}
 	}
-	if eio := r.URL.Query().Get("EIO"); eio != "" && eioOf(eio) != s.handshake.EIO {
+	if eio != "" && eioOf(eio) != s.handshake.EIO {
 		return nil, &Refusal{Code: CodeBadRequest, Detail: "protocol revision differs from the session's"}
 	}
 	if !upgrade && s.Transport() != kind {
@@ -331,7 +331,7 @@ func (srv *Server) openWebSocket(w http.ResponseWriter, r *http.Request, eio int
 
 // legacyPause separates the response from the first frame for clients of revision 3, which may lose a frame that comes together
 // with the response.
-const legacyPause = 2 * time.Millisecond
+const legacyPause = 10 * time.Millisecond
 
 // release lets the shard at a new session.
 func (s *Session) release(ws *wsLink) {
