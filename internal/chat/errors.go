@@ -50,10 +50,18 @@ func errorf(kind Kind, message string) *Error { return &Error{Kind: kind, Messag
 // unreadable wraps a failure to read. What is an Error already stays as it is.
 func unreadable(err error) error {
 	var e *Error
-	if errors.As(err, &e) {
+	switch {
+	case errors.As(err, &e):
 		return e
+	case db.IsUnstorable(err):
+		return errUnstorable(err)
 	}
 	return &Error{Kind: Unavailable, Message: "The server cannot read right now", RetryAfter: 2 * time.Second, Err: err}
+}
+
+// errUnstorable is told who has sent a text that the database does not take, as an id with a NUL: it is no fault of the server.
+func errUnstorable(err error) *Error {
+	return &Error{Kind: Invalid, Message: "A text has characters that cannot be stored", Err: err}
 }
 
 // unwritten wraps a failure of a transaction. What is an Error already stays as it is.
@@ -65,6 +73,8 @@ func unwritten(err error) error {
 		return nil
 	case errors.As(err, &e):
 		return e
+	case db.IsUnstorable(err):
+		return errUnstorable(err)
 	case errors.As(err, &unknown):
 		return &Error{Kind: Retry, Message: "The server cannot tell whether it was saved; sending again is safe", RetryAfter: time.Second, Err: err}
 	case db.IsFull(err):

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-	"unicode/utf8"
 )
 
 // Scheduled is a message that is to be sent later.
@@ -154,7 +153,7 @@ func (c *Chat) SetReminder(ctx context.Context, a Actor, key string, r Reminder,
 	switch {
 	case r.Text == "" && r.MessageID == "":
 		return Personal{}, errorf(Invalid, "A reminder is about a message, or has a text")
-	case len(key) > maxClientID || !utf8.ValidString(key):
+	case len(key) > maxClientID || !storable(key):
 		return Personal{}, errorf(Invalid, "Invalid key")
 	case key == "":
 		key = c.newID()

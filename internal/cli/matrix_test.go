@@ -380,22 +380,34 @@ func (m *matrix) nothingLeaked() {
 
 // What a client is refused, it is refused by a code that the protocol has.
 func TestErrorsAreTyped(t *testing.T) {
-	s := start(t, "--rate-limit=off")
-	p := s.join("Ana")
-	for _, e := range live.Registry() {
-		for _, payload := range []any{nil, 7, []int{}, reply{"roomId": 7}, reply{"roomId": strings.Repeat("x", 10_000)}} {
-			if e.Name == "account-logout" {
-				continue
-			}
-			r := p.ask(e.Name, payload)
-			if r["success"] == true {
-				continue
-			}
-			data, _ := json.Marshal(r)
-			code, _ := r["code"].(string)
-			if !slices.Contains([]string{"invalid", "not-found", "forbidden", "too-large", "unauthenticated", "conflict"}, code) || r["error"] == "" {
-				t.Errorf("%s %.60v: %s", e.Name, payload, data)
+	nul := reply{"at": time.Now().Add(time.Hour), "text": "x", "choices": []int{0}, "options": []string{"a", "b"}, "question": "?"}
+	for _, field := range []string{
+		"roomId", "messageId", "clientId", "replyTo", "userId", "key", "url", "to", "emoji", "sessionId", "invitationId", "passkeyId", "linkId", "token", "claim", "issuer",
+		"cursor", "prefix", "afterId",
+	} {
+		nul[field] = "a\x00b"
+	}
+	dbtest.Each(t, func(t *testing.T, o db.Options) {
+		s := start(t, "--rate-limit=off", "--database-url="+o.URL)
+		p, _ := s.account("ana")
+		guest := s.dial(nil)
+		for _, e := range live.Registry() {
+			for _, payload := range []any{nil, 7, []int{}, reply{"roomId": 7}, reply{"roomId": strings.Repeat("x", 10_000)}, nul} {
+				if e.Name == "account-logout" {
+					continue
+				}
+				for _, asking := range []*person{p, guest} {
+					r := asking.ask(e.Name, payload)
+					if r["success"] == true {
+						continue
+					}
+					data, _ := json.Marshal(r)
+					code, _ := r["code"].(string)
+					if !slices.Contains([]string{"invalid", "not-found", "forbidden", "too-large", "unauthenticated", "conflict"}, code) || r["error"] == "" {
+						t.Errorf("%s %.60v: %s", e.Name, payload, data)
+					}
+				}
 			}
 		}
-	}
+	})
 }

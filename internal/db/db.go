@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Options says which database to open.
@@ -137,6 +139,12 @@ func IsFull(err error) bool {
 	}
 	text := err.Error()
 	return strings.Contains(text, "disk is full") || strings.Contains(text, "SQLITE_FULL") || strings.Contains(text, "SQLSTATE 53100")
+}
+
+// IsUnstorable reports whether an error says that a text has characters that the database does not take. SQLite takes all.
+func IsUnstorable(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "22021" // invalid byte sequence, such as a NUL
 }
 
 // Scan reads all rows of a query with scan, which is called once a row.
