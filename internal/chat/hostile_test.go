@@ -292,3 +292,35 @@ func TestInvitationsGiveNoMoreThanTheServerDoes(t *testing.T) {
 		refusedAs(t, "signing up where it is closed", err, chat.Forbidden)
 	})
 }
+
+// Who is out of a room is none of those who have read its threads.
+func TestReceiptsOfAThreadAreThoseOfMembers(t *testing.T) {
+	eachDB(t, func(t *testing.T, f *fixture) {
+		ana, ben := f.account("ana"), f.account("ben")
+		room := f.room(ana, chat.RoomDraft{Name: "Secret", Kind: chat.Private, Members: []string{ben.UserID}})
+		thread := f.thread(ana, room, f.say(ben, room, "root"))
+		m := f.say(ana, thread.ID, "reply")
+		for _, a := range []chat.Actor{ana, ben} {
+			if _, err := f.MarkRead(t.Context(), a, thread.ID, m.Seq, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		read := func() int {
+			t.Helper()
+			list, err := f.Receipts(t.Context(), ana, thread.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(list)
+		}
+		if n := read(); n != 2 {
+			t.Fatalf("%d have read it, want both", n)
+		}
+		if err := f.KickMember(t.Context(), ana, room, ben.UserID, false, ""); err != nil {
+			t.Fatal(err)
+		}
+		if n := read(); n != 1 {
+			t.Fatalf("%d have read it, want ana alone", n)
+		}
+	})
+}

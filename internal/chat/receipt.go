@@ -77,7 +77,8 @@ func (c *Chat) Receipts(ctx context.Context, a Actor, roomID string) ([]Receipt,
 	}
 	of := `memberships m JOIN users u ON u.id = m.user_id WHERE m.room_id = $1 AND m.left_seq IS NULL`
 	if acc.thread() {
-		of = `follows m JOIN users u ON u.id = m.user_id WHERE m.room_id = $1 AND m.following = 1`
+		of = `follows m JOIN users u ON u.id = m.user_id JOIN rooms r ON r.id = m.room_id JOIN memberships i ON i.room_id = r.parent_id
+			AND i.user_id = m.user_id AND i.left_seq IS NULL AND i.from_seq < r.root_seq WHERE m.room_id = $1 AND m.following = 1`
 	}
 	rows, err := c.db.Query(ctx, `SELECT m.room_id, m.user_id, CASE WHEN u.receipts = 1 THEN m.read_seq ELSE 0 END, m.delivered_seq FROM `+of+`
 		AND m.delivered_seq > 0 ORDER BY 3 DESC, m.delivered_seq DESC, m.user_id LIMIT 1000`, roomID)
