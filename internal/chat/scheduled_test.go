@@ -236,6 +236,16 @@ func TestReminders(t *testing.T) {
 			t.Fatalf("%+v, %v", p, err)
 		}
 		f.until("due again", func() bool { return len(due()) == 1 })
+		// What it is about may be deleted meanwhile: it reminds of where it was, and says nothing of what was there.
+		if _, err := f.DeleteMessage(ctx, ana, chat.Lobby, m.ID); err != nil {
+			t.Fatal(err)
+		}
+		if list := f.mine(ana, chat.PersonalReminder); len(list) != 2 || slices.ContainsFunc(list, func(p chat.Personal) bool { return strings.Contains(p.Reminder.Text, "remember") }) {
+			t.Fatalf("%+v", list)
+		}
+		if _, err := set("", chat.Reminder{RoomID: chat.Lobby, MessageID: m.ID}, hour); kindOf(err) != chat.NotFound {
+			t.Fatalf("about a deleted message: %v", err)
+		}
 		if _, err := f.FinishReminder(ctx, ana, one.Key); err != nil {
 			t.Fatal(err)
 		}

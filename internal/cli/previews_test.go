@@ -21,7 +21,7 @@ import (
 )
 
 // site is a page on the web, with a picture. It counts how often it is asked.
-func site(t *testing.T) (s *httptest.Server, asked *atomic.Int64) {
+func site(t *testing.T, elsewhere string) (s *httptest.Server, asked *atomic.Int64) {
 	t.Helper()
 	var picture bytes.Buffer
 	if err := png.Encode(&picture, image.NewRGBA(image.Rect(0, 0, 640, 320))); err != nil {
@@ -34,6 +34,10 @@ func site(t *testing.T) (s *httptest.Server, asked *atomic.Int64) {
 			asked.Add(1)
 			_, _ = fmt.Fprint(w, `<!doctype html><head><title>x</title><meta property="og:title" content="A &lt;b&gt;page"><meta name=description content="What it is about">`,
 				`<meta property="og:image" content="/picture.png"></head>`)
+		case "/elsewhere":
+			http.Redirect(w, r, elsewhere, http.StatusFound)
+		case "/steals":
+			_, _ = fmt.Fprintf(w, `<!doctype html><head><title>It steals</title><meta property="og:image" content="%s"></head>`, elsewhere)
 		case "/picture.png":
 			_, _ = w.Write(picture.Bytes())
 		default:
@@ -59,8 +63,8 @@ func to(sites ...*httptest.Server) preview.Options {
 
 func TestPreviewsLive(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, o db.Options) {
-		web, asked := site(t)
-		inside, reached := site(t) // which is not for everybody: the server may ask it, people may not
+		inside, reached := site(t, "") // which is not for everybody: the server may reach it, people may not
+		web, asked := site(t, inside.URL+"/page")
 		s := startAsking(t, to(web), "--rate-limit=off", "--database-url="+o.URL)
 		ana, _ := s.account("ana")
 		ben, _ := s.account("ben")
@@ -82,6 +86,10 @@ func TestPreviewsLive(t *testing.T) {
 			} else {
 				_ = res.Body.Close()
 			}
+		}
+		ana.must("chat-message", reply{"text": web.URL + "/elsewhere and " + web.URL + "/steals and file:///etc/passwd and http://169.254.169.254/"})
+		if stolen := ben.heard("message-updated", `"title":"It steals"`); strings.Contains(stolen, "elsewhere\",\"") || strings.Contains(strings.Split(stolen, "It steals")[1], "imageUrl") {
+			t.Fatal(stolen)
 		}
 		ben.refused("message-preview-remove", reply{"messageId": sent["messageId"]}, "forbidden", "author")
 		ana.refused("message-preview-remove", reply{"messageId": sent["messageId"], "url": "https://elsewhere.test"}, "not-found", "no such link")
@@ -105,7 +113,7 @@ func TestPreviewsLive(t *testing.T) {
 
 // With previews switched off, nobody is asked.
 func TestPreviewsAreOff(t *testing.T) {
-	web, asked := site(t)
+	web, asked := site(t, "")
 	s := startAsking(t, to(web), "--rate-limit=off", "--no-previews")
 	ana, _ := s.account("ana")
 	for range 3 {
