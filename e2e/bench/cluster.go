@@ -89,6 +89,20 @@ func (c *cluster) ports() (ports []int) {
 	return ports
 }
 
+// counter is the sum of a metric over the nodes; 0 of one that does not answer.
+func (c *cluster) counter(name string) (sum float64) {
+	for _, s := range c.nodes {
+		text, _ := s.get("/metrics")
+		for line := range strings.Lines(text) {
+			if value, ok := strings.CutPrefix(line, name+" "); ok {
+				v, _ := strconv.ParseFloat(strings.TrimSpace(value), 64)
+				sum += v
+			}
+		}
+	}
+	return sum
+}
+
 // used is the processor time that has gone into the nodes, the database and Redis, in seconds.
 func (c *cluster) used() (nodes, postgres, redis float64) {
 	for _, s := range c.nodes {

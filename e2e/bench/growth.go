@@ -31,7 +31,7 @@ var growings = []growing{
 }
 
 var growthFigures = []string{
-	"node CPU-s per million deliveries", "node CPU-ms per message", "Postgres CPU-ms per message", "Redis CPU-ms per message", "p99 latency, ms", "most deliveries/s",
+	"node CPU-s per million deliveries", "node CPU-ms per message", "Postgres CPU-ms per message", "Redis CPU-ms per message", "p99 latency, ms", "idle before, nodes' % of a processor", "frames a write", "node CPU-µs a write", "most deliveries/s",
 }
 
 // growth measures what a delivery costs with 1, 2 and 4 nodes. All nodes share one processor, so what they can do together cannot grow:
@@ -232,8 +232,14 @@ func (w growing) atRate(c *cluster, g *generator, says func(*conn, string) []byt
 			heard = append(heard, time.Since(begun)-at)
 		}
 	}
+	idleNodes, idlePostgres, idleRedis, err := c.idle(g, d)
+	if err != nil {
+		return nil, err
+	}
 	interval := time.Duration(float64(time.Second) / w.rate)
+	begun = time.Now()
 	nodes, postgres, redis := c.used()
+	writes, frames := c.counter("parley_writes_total"), c.counter("parley_frames_written_total")
 	sent := 0
 	for ; time.Since(begun) < d; sent++ {
 		p := g.conns[(sent*w.perRoom+sent/max(w.rooms, 1)*7)%len(g.conns)] // the rooms by turns, and another person of it each time
@@ -253,12 +259,28 @@ func (w growing) atRate(c *cluster, g *generator, says func(*conn, string) []byt
 		}
 	}
 	nodes2, postgres2, redis2 := c.used()
+	took := time.Since(begun).Seconds()
+	nodes2, postgres2, redis2 = nodes2-idleNodes*took, postgres2-idlePostgres*took, redis2-idleRedis*took
+	writes, frames = c.counter("parley_writes_total")-writes, c.counter("parley_frames_written_total")-frames
 	messages, deliveries := float64(sent), float64(len(heard))
 	slices.Sort(heard)
 	return []float64{
 		(nodes2 - nodes) / deliveries * 1e6, (nodes2 - nodes) / messages * 1e3, (postgres2 - postgres) / messages * 1e3, (redis2 - redis) / messages * 1e3,
-		float64(heard[len(heard)*99/100].Microseconds()) / 1000,
+		float64(heard[len(heard)*99/100].Microseconds()) / 1000, idleNodes * 100,
+		frames / writes, (nodes2 - nodes) / writes * 1e6,
 	}, nil
+}
+
+// idle measures what is used when nobody speaks, in processors: who came is still being told of, and does not count as a delivery's cost.
+func (c *cluster) idle(g *generator, d time.Duration) (nodes, postgres, redis float64, err error) {
+	begun := time.Now()
+	n, p, r := c.used()
+	if err := g.until(begun.Add(d)); err != nil {
+		return 0, 0, 0, err
+	}
+	n2, p2, r2 := c.used()
+	took := time.Since(begun).Seconds()
+	return (n2 - n) / took, (p2 - p) / took, (r2 - r) / took, nil
 }
 
 // saidAt finds the time that a message carries as its text, as @ and nanoseconds, in the beginning of its frame.
