@@ -109,7 +109,7 @@ func (s *storming) frame(c *conn, head []byte) {
 			join = `420["user-join",{}]`
 		}
 		err = c.write(clientFrame(join))
-	case bytes.HasPrefix(head, []byte(`430[{"success":false`)) && bytes.Contains(head, []byte(`"unavailable"`)):
+	case bytes.HasPrefix(head, []byte(`430[{"success":false`)) && (bytes.Contains(head, []byte(`"unavailable"`)) || bytes.Contains(head, []byte(`"retry"`))):
 		s.refuse(c)
 	case bytes.HasPrefix(head, []byte(`430[{"success":false`)):
 		err = fmt.Errorf("somebody may not join: %s", head)
