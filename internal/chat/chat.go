@@ -88,8 +88,10 @@ type Chat struct {
 	committers []*committer
 	indexer    *indexer
 	teller     *teller
-	waker      *waker        // nil: this is not the server
-	previewer  *previewer    // nil: none
+	waker      *waker     // nil: this is not the server
+	previewer  *previewer // nil: none
+	arrivals   chan *arriving
+	readers    sync.WaitGroup
 	drawing    chan struct{} // a place for each picture that is decoded
 	stopping   chan struct{}
 	stop       sync.Once
@@ -107,7 +109,7 @@ type Actor struct {
 func New(ctx context.Context, o Options) (*Chat, error) {
 	c := &Chat{
 		db: o.DB, limits: o.Limits, publish: o.Publish, committed: o.Committed, tracer: o.Tracer, now: o.Now, newID: o.NewID,
-		stopping: make(chan struct{}), drawing: make(chan struct{}, avatarDecodeSlots),
+		stopping: make(chan struct{}), drawing: make(chan struct{}, avatarDecodeSlots), arrivals: make(chan *arriving),
 	}
 	c.limits.defaults()
 	if o.TellEvery == 0 {
@@ -134,6 +136,9 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 		c.committers = append(c.committers, m)
 		go m.loop()
 	}
+	for range arrivalReaders {
+		c.readers.Go(c.readArrivals)
+	}
 	c.indexer = newIndexer(c)
 	go c.indexer.loop()
 	c.teller = newTeller(c, o.TellEvery)
@@ -155,6 +160,7 @@ func (c *Chat) Close() {
 	for _, m := range c.committers {
 		<-m.done
 	}
+	c.readers.Wait()
 	<-c.indexer.done
 	<-c.teller.done
 	if c.waker != nil {

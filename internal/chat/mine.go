@@ -29,16 +29,18 @@ type MyRoom struct {
 // all have written themselves.
 const MaxUnread = 100
 
-const selectMine = `SELECT ` + roomColumns + `, m.role, m.from_seq, m.read_seq, m.delivered_seq,
+// mineColumns and fromMine are of rooms r with the memberships m of those who are in them.
+const mineColumns = roomColumns + `, m.role, m.from_seq, m.read_seq, m.delivered_seq,
 	(SELECT count(*) FROM (SELECT 1 FROM log l WHERE l.room_id = r.id
 		AND l.seq > CASE WHEN m.read_seq > r.last_seq - 2000 THEN m.read_seq ELSE r.last_seq - 2000 END AND l.seq > +m.from_seq AND l.kind = 'message'
-		AND l.deleted_at IS NULL AND l.actor_id <> $1 LIMIT 100) unread),
-	(SELECT count(*) FROM (SELECT 1 FROM mentions n JOIN log l ON l.room_id = n.room_id AND l.seq = n.seq AND l.actor_id <> $1
-		WHERE n.room_id = r.id AND n.user_id IN ($1, '*') AND n.seq > m.read_seq AND n.seq > +m.from_seq LIMIT 100) mentioned),
+		AND l.deleted_at IS NULL AND l.actor_id <> m.user_id LIMIT 100) unread),
+	(SELECT count(*) FROM (SELECT 1 FROM mentions n JOIN log l ON l.room_id = n.room_id AND l.seq = n.seq AND l.actor_id <> m.user_id
+		WHERE n.room_id = r.id AND n.user_id IN (m.user_id, '*') AND n.seq > m.read_seq AND n.seq > +m.from_seq LIMIT 100) mentioned),
 	(SELECT l.created_at FROM log l WHERE l.room_id = r.id AND l.seq = r.last_seq),
-	p.data, (SELECT g.data FROM personal g WHERE g.user_id = $1 AND g.kind = 'notify' AND g.key = '' AND g.gone = 0)
-	FROM rooms r JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL AND m.user_id = $1
-	LEFT JOIN personal p ON p.user_id = $1 AND p.kind = 'room' AND p.key = r.id AND p.gone = 0 `
+	p.data, (SELECT g.data FROM personal g WHERE g.user_id = m.user_id AND g.kind = 'notify' AND g.key = '' AND g.gone = 0)`
+
+const fromMine = ` FROM rooms r JOIN memberships m ON m.room_id = r.id AND m.left_seq IS NULL
+	LEFT JOIN personal p ON p.user_id = m.user_id AND p.kind = 'room' AND p.key = r.id AND p.gone = 0 `
 
 func (c *Chat) scanMine(row interface{ Scan(...any) error }, r *MyRoom) error {
 	var last sql.NullInt64
@@ -71,29 +73,49 @@ func (c *Chat) addSettings(r *MyRoom, room, all sql.NullString) error {
 	return nil
 }
 
-// MyRooms lists the rooms the actor is in, those with news first.
+// MyRooms lists the rooms the actor is in.
 func (c *Chat) MyRooms(ctx context.Context, a Actor) ([]MyRoom, error) {
-	rows, err := c.db.Query(ctx, selectMine+`ORDER BY r.id`, a.UserID)
-	rooms, err := db.Scan(rows, err, func(rows *sql.Rows, r *MyRoom) error { return c.scanMine(rows, r) })
-	if err == nil {
-		err = c.addPeers(ctx, a, rooms)
-	}
+	rooms, err := c.roomsOf(ctx, []string{a.UserID})
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	return rooms, nil
+	return rooms[a.UserID], nil
+}
+
+// roomsOf lists the rooms of several people.
+func (c *Chat) roomsOf(ctx context.Context, ids []string) (map[string][]MyRoom, error) {
+	out := map[string][]MyRoom{}
+	for _, id := range ids {
+		out[id] = []MyRoom{}
+	}
+	err := eachOf(ids, func(args []any, list string) error {
+		rows, err := c.db.Query(ctx, `SELECT m.user_id, `+mineColumns+fromMine+`WHERE m.user_id IN `+list+` ORDER BY r.id`, args...)
+		_, err = db.Scan(rows, err, func(rows *sql.Rows, r *MyRoom) error {
+			var user string
+			err := c.scanMine(scanFirst{rows, []any{&user}}, r)
+			out[user] = append(out[user], *r)
+			return err
+		})
+		if err == nil {
+			err = c.addPeers(ctx, out, args, list)
+		}
+		return err
+	})
+	return out, err
 }
 
 // MyRoom is one of them.
 func (c *Chat) MyRoom(ctx context.Context, a Actor, roomID string) (MyRoom, error) {
 	var r MyRoom
-	err := c.scanMine(c.db.QueryRow(ctx, selectMine+`WHERE r.id = $2`, a.UserID, roomID), &r)
+	err := c.scanMine(c.db.QueryRow(ctx, `SELECT `+mineColumns+fromMine+`WHERE m.user_id = $1 AND r.id = $2`, a.UserID, roomID), &r)
 	if db.IsNotFound(err) {
 		return c.thread(ctx, a, roomID)
 	}
 	if err == nil {
 		rooms := []MyRoom{r}
-		err = c.addPeers(ctx, a, rooms)
+		err = eachOf([]string{a.UserID}, func(args []any, list string) error {
+			return c.addPeers(ctx, map[string][]MyRoom{a.UserID: rooms}, args, list)
+		})
 		r = rooms[0]
 	}
 	if err != nil {
@@ -102,44 +124,46 @@ func (c *Chat) MyRoom(ctx context.Context, a Actor, roomID string) (MyRoom, erro
 	return r, nil
 }
 
-// addPeers adds who the direct conversations are with.
-func (c *Chat) addPeers(ctx context.Context, a Actor, rooms []MyRoom) error {
-	at := map[string]int{}
-	for i, r := range rooms {
-		if r.Kind.direct() {
-			at[r.ID] = i
+// addPeers adds who the direct conversations of people are with, whose ids are the arguments of a list.
+func (c *Chat) addPeers(ctx context.Context, of map[string][]MyRoom, args []any, list string) error {
+	at := map[memberKey]*MyRoom{}
+	for user, rooms := range of {
+		for i, r := range rooms {
+			if r.Kind.direct() {
+				at[memberKey{r.ID, user}] = &rooms[i]
+			}
 		}
 	}
 	if len(at) == 0 {
 		return nil
 	}
-	rows, err := c.db.Query(ctx, `SELECT o.room_id, u.id, u.name, u.login, u.role, u.avatar, u.bio, u.status, u.status_until, u.presence, u.time_zone,
-		u.receipts, u.deactivated_at, u.created_at, u.version
+	rows, err := c.db.Query(ctx, `SELECT m.user_id, o.room_id, u.id, u.name, u.login, u.role, u.avatar, u.bio, u.status, u.status_until, u.presence,
+		u.time_zone, u.receipts, u.deactivated_at, u.created_at, u.version
 		FROM memberships m JOIN rooms r ON r.id = m.room_id AND r.kind IN ('direct', 'group')
 		JOIN memberships o ON o.room_id = m.room_id AND o.left_seq IS NULL AND o.user_id <> m.user_id JOIN users u ON u.id = o.user_id
-		WHERE m.user_id = $1 AND m.left_seq IS NULL ORDER BY o.room_id, lower(u.name), u.id`, a.UserID)
+		WHERE m.user_id IN `+list+` AND m.left_seq IS NULL ORDER BY o.room_id, lower(u.name), u.id`, args...)
 	_, err = db.Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error {
-		var room string
+		var user, room string
 		var u User
-		if err := scanUser(scanFirst{rows, &room}, &u); err != nil {
+		if err := scanUser(scanFirst{rows, []any{&user, &room}}, &u); err != nil {
 			return err
 		}
-		if i, ok := at[room]; ok {
-			rooms[i].Peers = append(rooms[i].Peers, u)
+		if r := at[memberKey{room, user}]; r != nil {
+			r.Peers = append(r.Peers, u)
 		}
 		return nil
 	})
 	return err
 }
 
-// scanFirst reads one column before the others.
+// scanFirst reads some columns before the others.
 type scanFirst struct {
 	rows  *sql.Rows
-	first any
+	first []any
 }
 
 // Scan implements the one method that rows have in common.
-func (s scanFirst) Scan(to ...any) error { return s.rows.Scan(append([]any{s.first}, to...)...) }
+func (s scanFirst) Scan(to ...any) error { return s.rows.Scan(append(s.first, to...)...) }
 
 // RoomHeads returns the last seqs of the rooms the actor is in.
 func (c *Chat) RoomHeads(ctx context.Context, userID string) (map[string]int64, error) {

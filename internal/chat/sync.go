@@ -51,6 +51,9 @@ func (c *Chat) Sync(ctx context.Context, a Actor, p Position) (News, error) {
 		n.Reset = true
 		return n, nil
 	}
+	if p.Seq == acc.LastSeq {
+		return n, nil // what has come since is told live
+	}
 	entries, err := queryEntries(ctx, c.db, selectNews, a.UserID, p.RoomID, p.Seq, maxNews+1, acc.Holder, acc.RootSeq)
 	if err != nil {
 		return News{}, unreadable(err)
@@ -124,12 +127,8 @@ func (c *Chat) addBlind(ctx context.Context, roomID string, entries []Entry) err
 // Heads returns the last seqs of rooms.
 func (c *Chat) Heads(ctx context.Context, rooms []string) (map[string]int64, error) {
 	out := map[string]int64{}
-	err := eachChunk(len(rooms), func(from, n, size int) error {
-		args := make([]any, size)
-		for i := range args {
-			args[i] = rooms[from+min(i, n-1)]
-		}
-		rows, err := c.db.Query(ctx, `SELECT id, last_seq FROM rooms WHERE id IN (VALUES `+values(size, 1)+`)`, args...)
+	err := eachOf(rooms, func(args []any, list string) error {
+		rows, err := c.db.Query(ctx, `SELECT id, last_seq FROM rooms WHERE id IN `+list, args...)
 		_, err = db.Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error {
 			var id string
 			var seq int64

@@ -38,7 +38,7 @@ func TestOverloadIsMetInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
-	s := start(t, "--rate-limit=off", "--overload-wait=3s", "--overload-lag=0s", "--database-url="+cluster.URL("postgres"))
+	s := start(t, "--rate-limit=off", "--overload-wait=3s", "--database-url="+cluster.URL("postgres"))
 	const ticks = 24
 	senders, seekers := make([]*person, ticks), make([]*person, ticks)
 	for i := range ticks {

@@ -56,7 +56,7 @@ func start(t *testing.T, args ...string) *server {
 // startAsking is start with another idea of which pages may be asked what they are.
 func startAsking(t *testing.T, pages preview.Options, args ...string) *server {
 	t.Helper()
-	args = append([]string{"--port=0", "--host=127.0.0.1", "--data=" + t.TempDir(), "--leave-grace=50ms"}, args...)
+	args = append([]string{"--port=0", "--host=127.0.0.1", "--data=" + t.TempDir(), "--leave-grace=50ms", "--overload-lag=0s"}, args...)
 	ctx, cancel := context.WithCancel(context.Background())
 	listening := make(chan net.Addr, 1)
 	code := make(chan int, 1)

@@ -106,7 +106,7 @@ type Config struct {
 	OutboundBytes   Size          `env:"PARLEY_OUTBOUND_BYTES" default:"256MiB" help:"Bytes that may wait for all clients that have fallen behind, at most a quarter of PARLEY_MEMORY_LIMIT; 0 is that quarter."`
 	MemoryLimit     Size          `env:"PARLEY_MEMORY_LIMIT" default:"0" help:"Memory to use, as 2GiB. 0: nine tenths of what a container may use, or three quarters of the machine's; GOMEMLIMIT counts before that."`
 	OverloadWait    time.Duration `env:"PARLEY_OVERLOAD_WAIT" default:"2s" help:"How long a message may wait to be saved before new ones are refused; searches and new connections are refused earlier. 0 is no limit."`
-	OverloadLag     time.Duration `env:"PARLEY_OVERLOAD_LAG" default:"500ms" help:"How long work may wait for a processor before new messages are refused, in the same order. 0 is no limit."`
+	OverloadLag     time.Duration `env:"PARLEY_OVERLOAD_LAG" default:"2s" help:"How long work may wait for a processor before new messages are refused, in the same order. 0 is no limit."`
 	Crowd           int           `env:"PARLEY_CROWD" default:"500" help:"People here up to whom everybody hears of each who comes, goes or is away; in a larger crowd they hear how many there are, and of those with whom they share a small room. 0 is no limit."`
 	LeaveGrace      time.Duration `env:"PARLEY_LEAVE_GRACE" default:"5s" help:"How long somebody may be without a connection before they have left."`
 	DrainDelay      time.Duration `env:"PARLEY_DRAIN_DELAY" default:"2s" help:"How long a stopping node goes on serving, no longer ready, so that balancers notice; one node alone does not wait. At most 1m."`

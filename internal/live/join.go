@@ -63,15 +63,8 @@ func (d *Door) welcome(ctx context.Context, c *client, a chat.Actor, token strin
 			return joinReply{}, err
 		}
 	}
-	version, err := d.o.Chat.DirectoryVersion(ctx)
-	if err != nil {
-		return joinReply{}, d.stranger(c, first, err)
-	}
-	rooms, err := d.enterRooms(ctx, c, a)
-	if err != nil {
-		return joinReply{}, d.stranger(c, first, err)
-	}
-	u, err := d.o.Chat.User(ctx, a.UserID)
+	found, err := d.enterRooms(ctx, c, a)
+	u, rooms := found.User, found.Rooms
 	if err == nil && u.Deactivated {
 		err = errSessionEnded
 	}
@@ -88,7 +81,7 @@ func (d *Door) welcome(ctx context.Context, c *client, a chat.Actor, token strin
 	}
 	out := joinReply{
 		ok: done, UserID: u.ID, Token: token, SessionID: a.SessionID, Username: u.Name, Login: u.Login, Role: u.Role, RoomID: chat.Lobby,
-		Online: d.people.list(listed), OnlineCount: d.people.count(), Rooms: d.toWireMyRooms(rooms), Directory: version,
+		Online: d.people.list(listed), OnlineCount: d.people.count(), Rooms: d.toWireMyRooms(rooms), Directory: found.Version,
 	}
 	for _, r := range rooms {
 		if r.ID == chat.Lobby {
@@ -113,26 +106,26 @@ const enterAttempts = 50
 
 // enterRooms puts the connection into the rooms of its person. The person's own room comes first: from then on whatever puts them
 // into a room, or out of one, reaches this connection too, in its place in the room's log.
-func (d *Door) enterRooms(ctx context.Context, c *client, a chat.Actor) ([]chat.MyRoom, error) {
+func (d *Door) enterRooms(ctx context.Context, c *client, a chat.Actor) (chat.Arrival, error) {
 	c.enter(userRoom(a.UserID))
 	entered := map[string]bool{}
 	for range enterAttempts {
-		rooms, err := d.o.Chat.MyRooms(ctx, a)
+		found, err := d.o.Chat.Arrive(ctx, a)
 		if err != nil {
-			return nil, err
+			return found, err
 		}
 		again := false
-		for _, r := range rooms {
+		for _, r := range found.Rooms {
 			if !entered[r.ID] {
 				entered[r.ID] = d.enterRoom(c, r.ID, r.LastSeq)
 				again = again || !entered[r.ID]
 			}
 		}
 		if !again {
-			return rooms, nil
+			return found, nil
 		}
 	}
-	return nil, &chat.Error{Kind: chat.Unavailable, Message: "The server is busy", RetryAfter: time.Second}
+	return chat.Arrival{}, &chat.Error{Kind: chat.Unavailable, Message: "The server is busy", RetryAfter: time.Second}
 }
 
 // enterRoom lets a connection into a room whose member its person was when the room's log ended at head: see [sequencer.enter].
@@ -149,7 +142,7 @@ func (d *Door) identify(ctx context.Context, c *client, name string) (actor chat
 	if known, told := c.token(); known != "" {
 		actor, err = d.o.Sessions.Authenticate(ctx, known)
 		if err == nil {
-			if name != "" {
+			if name != "" && name != actor.Name {
 				actor, err = d.rename(ctx, actor, name)
 			}
 			return actor, told, err

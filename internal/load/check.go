@@ -7,9 +7,15 @@ import (
 	"time"
 )
 
+// stormOver is how much longer those may take who come back from a storm.
+const stormOver = time.Minute
+
 // settle waits until everybody who is connected has all that was acknowledged, and says who has not.
 func (t *tester) settle() {
 	deadline := time.Now().Add(settleWithin)
+	if t.o.Storm {
+		deadline = deadline.Add(stormOver)
+	}
 	for {
 		behind := t.behind(false)
 		if behind == 0 {
@@ -32,6 +38,9 @@ func (t *tester) behind(tell bool) (n int) {
 			continue
 		}
 		if !p.online.Load() {
+			if p.stormed.Load() != 0 {
+				n++ // they are on their way back
+			}
 			continue
 		}
 		p.mu.Lock()
