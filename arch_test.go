@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"internal/chat":      {"internal/db", "internal/markdown"},
 	"internal/jobs":      {"internal/db"},
 	"internal/auth/":     {},
+	"internal/push":      {"internal/chat", "internal/db", "internal/jobs", "internal/markdown"},
 	"internal/mail":      {"internal/auth", "internal/chat", "internal/jobs"},
 	"internal/mail/":     {},
 	"internal/auth":      {"internal/chat", "internal/db", "internal/jobs"},

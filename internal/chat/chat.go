@@ -24,6 +24,7 @@ type Limits struct {
 	Emojis       int    // of the server; default 500
 	Scheduled    int    // messages of a person that are to be sent later; default 100
 	Reminders    int    // of a person; default 200
+	Pushes       int    // devices of a person that are told of messages; default 20
 	Previews     int    // links of a message that get a preview; default 3
 	Blocks       int    // people that a person blocks or ignores; default 1,000
 }
@@ -45,7 +46,7 @@ func (l *Limits) defaults() {
 		usually int
 	}{
 		{&l.MessageChars, 4000}, {&l.Pins, 100}, {&l.Saved, 1000}, {&l.Drafts, 100}, {&l.Keywords, 50}, {&l.Blocks, 1000}, {&l.Emojis, 500},
-		{&l.Scheduled, 100}, {&l.Reminders, 200}, {&l.Previews, 3},
+		{&l.Scheduled, 100}, {&l.Reminders, 200}, {&l.Previews, 3}, {&l.Pushes, 20},
 	} {
 		if *n.limit == 0 {
 			*n.limit = n.usually

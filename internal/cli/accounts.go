@@ -113,6 +113,10 @@ func (p *program) startJobs(listening net.Addr) error {
 		}
 		kinds = append(kinds, post.Kinds()...)
 	}
+	if pusher := p.push.Load(); pusher != nil {
+		p.startPush(pusher)
+		kinds = append(kinds, pusher.Kind())
+	}
 	p.metrics.Gauge("parley_jobs_waiting", "Jobs that are to be done.", func() float64 { return p.countJobs(func(c jobs.Counts) int { return c.Waiting }) })
 	p.metrics.Gauge("parley_jobs_dead", "Jobs that were given up.", func() float64 { return p.countJobs(func(c jobs.Counts) int { return c.Dead }) })
 	p.jobs.Start(kinds...)

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"crypto/ecdh"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -178,6 +181,11 @@ var matrixCases = map[string]matrixCase{
 	"draft-set":        {insiders("member"), inRoom(reply{"text": "canary draft"})},
 	"room-notify":      {insiders("member"), inRoom(reply{"level": "none"})},
 	"notify-set":       {joined, func(*matrix, string) reply { return reply{"keywords": []string{"word"}} }},
+	"push-key":         {joined, nothing},
+	"push-subscribe": {joined, func(m *matrix, who string) reply {
+		return reply{"endpoint": "https://push.test/" + who, "p256dh": deviceKey(m.t), "auth": "AAAAAAAAAAAAAAAAAAAAAA"}
+	}},
+	"push-unsubscribe": {joined, func(*matrix, string) reply { return reply{"endpoint": "https://push.test/none"} }},
 	"privacy-set":      {joined, func(*matrix, string) reply { return reply{"directFrom": "everybody"} }},
 	"person-block":     {joined, func(m *matrix, _ string) reply { return reply{"userId": m.ids["victim"], "ignore": true} }},
 	"search":           {insiders("member"), inRoom(reply{"query": "canary"})},
@@ -410,4 +418,14 @@ func TestErrorsAreTyped(t *testing.T) {
 			}
 		}
 	})
+}
+
+// deviceKey is the public key of a device.
+func deviceKey(t testing.TB) string {
+	t.Helper()
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(key.PublicKey().Bytes())
 }

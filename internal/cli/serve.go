@@ -28,6 +28,7 @@ import (
 	"parley/internal/live"
 	"parley/internal/peers"
 	"parley/internal/preview"
+	"parley/internal/push"
 	"parley/internal/telemetry"
 	"parley/socketio/adminui"
 	"parley/socketio/redis"
@@ -78,6 +79,7 @@ type program struct {
 	accounts *auth.Accounts
 	oidc     *auth.OIDC // nil for none
 	jobs     *jobs.Queue
+	push     atomic.Pointer[push.Push] // nil for none
 	metrics  *telemetry.Metrics
 	traces   *telemetry.Traces // nil for none
 	http     *http.Server
@@ -107,7 +109,7 @@ func build(ctx context.Context, c config.Config, stderr io.Writer, pages preview
 		return nil, errors.Join(err, p.door.Close(ctx), p.db.Close())
 	}
 	p.chat, err = chat.New(ctx, chat.Options{
-		DB: p.db, Publish: p.door.Deliver, Committed: p.metrics.Committed, Tracer: p.tracer(),
+		DB: p.db, Publish: p.publish, Committed: p.metrics.Committed, Tracer: p.tracer(),
 		Limits: chatLimits(c), Preview: p.previews(pages),
 	})
 	if err != nil {
@@ -119,6 +121,10 @@ func build(ctx context.Context, c config.Config, stderr io.Writer, pages preview
 	}
 	p.oidc = p.newOIDC()
 	p.door.SetChat(p.chat, p.accounts)
+	if err := p.openPush(ctx); err != nil {
+		p.chat.Close()
+		return nil, errors.Join(err, p.db.Close())
+	}
 	if err := p.door.Watch(ctx); err != nil {
 		p.chat.Close()
 		return nil, errors.Join(err, p.db.Close())
@@ -137,11 +143,19 @@ func build(ctx context.Context, c config.Config, stderr io.Writer, pages preview
 	return p, nil
 }
 
+// publish tells the doors what was committed.
+func (p *program) publish(e chat.Event) {
+	p.door.Deliver(e)
+	if pusher := p.push.Load(); pusher != nil {
+		pusher.Heard(e)
+	}
+}
+
 func chatLimits(c config.Config) chat.Limits {
 	return chat.Limits{
 		MessageChars: c.MessageMaxChars, SignUp: chat.SignUp(c.SignUp), InviteRole: chat.Role(c.InviteRole), PinRole: chat.Role(c.PinRole),
 		Pins: c.MaxPins, Saved: c.MaxSaved, Drafts: c.MaxDrafts, Keywords: c.MaxKeywords, Blocks: c.MaxBlocks,
-		EmojiRole: chat.Role(c.EmojiRole), Emojis: c.MaxEmoji, Scheduled: c.MaxScheduled, Reminders: c.MaxReminders, Previews: c.MaxPreviews,
+		EmojiRole: chat.Role(c.EmojiRole), Emojis: c.MaxEmoji, Scheduled: c.MaxScheduled, Reminders: c.MaxReminders, Previews: c.MaxPreviews, Pushes: c.MaxPush,
 	}
 }
 
@@ -198,7 +212,7 @@ func (p *program) diskLost(err error) {
 func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 	c := p.config
 	o := live.Options{
-		Sessions: sessions, Guests: c.Guests, Log: p.log, ClientFiles: web.SocketIOClient(),
+		PushKey: p.pushKey(), Sessions: sessions, Guests: c.Guests, Log: p.log, ClientFiles: web.SocketIOClient(),
 		ConnectionsPerPerson: c.ConnsPerPerson, Crowd: c.Crowd, LeaveGrace: c.LeaveGrace, JoinTimeout: c.JoinTimeout, ClientIP: api.ClientIP(c.Proxies()),
 		Engine: engineio.Options{
 			PingInterval: c.PingInterval, PingTimeout: c.PingTimeout, UpgradeTimeout: c.UpgradeTimeout, MaxPayload: int64(c.MaxPayload),
@@ -324,6 +338,7 @@ func (p *program) drain(ctx context.Context) error {
 	if err := p.http.Shutdown(ctx); err != nil {
 		_ = p.http.Close() // cuts what did not end in time
 	}
+	p.closePush()
 	p.jobs.Close()
 	p.chat.Close()
 	p.closePeers()
@@ -378,6 +393,7 @@ func (p *program) release(ctx context.Context) error {
 	p.closeSockets()
 	err := p.door.Close(ctx)
 	p.closeWebTransport()
+	p.closePush()
 	p.jobs.Close()
 	p.chat.Close()
 	p.closePeers()

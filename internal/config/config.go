@@ -85,6 +85,8 @@ type Config struct {
 	MaxReminders    int           `env:"PARLEY_MAX_REMINDERS" name:"max-reminders" default:"200" help:"Reminders of a person."`
 	Previews        bool          `env:"PARLEY_PREVIEWS" default:"true" negatable:"" help:"Whether messages show what the pages that they link to say of themselves: the server asks them."`
 	MaxPreviews     int           `env:"PARLEY_MAX_PREVIEWS" name:"max-previews" default:"3" help:"Links of a message that get a preview."`
+	Push            bool          `env:"PARLEY_PUSH" default:"true" negatable:"" help:"Whether devices are told of messages while nobody looks at the page, by way of the services of their browsers (Web Push)."`
+	MaxPush         int           `env:"PARLEY_MAX_PUSH" name:"max-push" default:"20" help:"Devices of a person that are told."`
 	MaxPayload      Size          `env:"PARLEY_MAX_PAYLOAD" default:"64KiB" help:"Bytes a client may send at once."`
 	CreationLimit   Rate          `env:"PARLEY_CREATION_LIMIT" default:"30/m" help:"What a person may make or change besides messages: rooms, memberships, invitations, the profile."`
 	SearchLimit     Rate          `env:"PARLEY_SEARCH_LIMIT" default:"30/m" help:"Searches of a person; 10 of them at once."`
@@ -221,6 +223,7 @@ func (c *Config) Check() error {
 		{c.OIDCIssuer == "" || c.OIDCClientID != "", "PARLEY_OIDC_ISSUER needs PARLEY_OIDC_CLIENT_ID"},
 		{c.MessageMaxChars >= 1 && c.MessageMaxChars <= 100_000, "PARLEY_MESSAGE_MAX_CHARS must be between 1 and 100000"},
 		{min(c.MaxPins, c.MaxSaved, c.MaxDrafts, c.MaxKeywords, c.MaxBlocks) >= 1, "PARLEY_MAX_PINS, _SAVED, _DRAFTS, _KEYWORDS and _BLOCKS must be at least 1"},
+		{c.MaxPush >= 1, "PARLEY_MAX_PUSH must be at least 1"},
 		{c.MaxPreviews >= 1 && c.MaxPreviews <= 20, "PARLEY_MAX_PREVIEWS must be between 1 and 20"},
 		{min(c.MaxEmoji, c.MaxScheduled, c.MaxReminders) >= 1, "PARLEY_MAX_EMOJI, _SCHEDULED and _REMINDERS must be at least 1"},
 		{c.MaxPayload >= 1024, "PARLEY_MAX_PAYLOAD must be at least 1KiB"},

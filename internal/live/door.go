@@ -24,9 +24,10 @@ type Options struct {
 	Chat        *chat.Chat
 	Sessions    *auth.Sessions
 	Accounts    *auth.Accounts
-	Nodes       Nodes  // the other nodes of this server; nil for one node
-	Node        string // this one's name among them
-	Guests      bool   // whether people without an account are admitted
+	Nodes       Nodes         // the other nodes of this server; nil for one node
+	Node        string        // this one's name among them
+	PushKey     func() string // what devices subscribe with to be told of messages; nil where they cannot
+	Guests      bool          // whether people without an account are admitted
 	Log         *slog.Logger
 	Engine      engineio.Options        // its AllowRequest and Trace are the door's own
 	ClientFiles fs.FS                   // of the browser's client library

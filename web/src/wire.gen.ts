@@ -123,6 +123,9 @@ export interface Requests {
   'draft-set': { payload: DraftSetRequest; answer: OnePersonalReply };
   'room-notify': { payload: RoomNotifyRequest; answer: OnePersonalReply };
   'notify-set': { payload: NotifySetRequest; answer: OnePersonalReply };
+  'push-key': { payload: Record<string, never>; answer: PushKeyReply };
+  'push-subscribe': { payload: PushSubscribeRequest; answer: Done };
+  'push-unsubscribe': { payload: PushUnsubscribeRequest; answer: Done };
   'privacy-set': { payload: PrivacySetRequest; answer: OnePersonalReply };
   'person-block': { payload: PersonBlockRequest; answer: OnePersonalReply };
   'search': { payload: SearchRequest; answer: SearchReply };
@@ -864,6 +867,21 @@ export interface NotifySetRequest {
   keywords?: string[];
   quietFrom?: string;
   quietTo?: string;
+}
+
+export interface PushKeyReply {
+  success: true;
+  key: string;
+}
+
+export interface PushSubscribeRequest {
+  endpoint?: string;
+  p256dh?: string;
+  auth?: string;
+}
+
+export interface PushUnsubscribeRequest {
+  endpoint?: string;
 }
 
 export interface PrivacySetRequest {

@@ -10,6 +10,7 @@ import { Logs } from './logs.svelte';
 import { chime, notifyOf } from './notices';
 import { Panes } from './panes.svelte';
 import { Conversation } from './conversation.svelte';
+import { Pushing } from './push.svelte';
 import { People } from './people.svelte';
 import { LOBBY, Rooms } from './rooms.svelte';
 import { Security } from './security.svelte';
@@ -42,6 +43,7 @@ export class Chat {
   notice = $state('');
   readonly signIn = new SignIn(this.session);
   readonly security = new Security(this.server, (sessionId, device) => void this.signedInElsewhere(sessionId, device));
+  readonly push = new Pushing(this.server);
   readonly shell = new Shell((roomId, seq) => void this.open(roomId, seq));
   readonly arrivals: Arrivals = new Arrivals(this.server, this.session, (text) => (this.notice = text), () => (this.panes.dialog = 'account'));
   private opening = 0;
@@ -126,6 +128,7 @@ export class Chat {
     this.sending.pumpAll();
     void this.arrivals.joined();
     this.shell.check();
+    void this.push.joined();
   }
 
   private storeTimer: ReturnType<typeof setTimeout> | undefined;

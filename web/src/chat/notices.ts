@@ -1,5 +1,6 @@
 import { excerpt } from '../markdown/excerpt';
 import type { Message } from '../wire';
+import { recall } from '../storage';
 import { prefs } from './prefs.svelte';
 
 /** Two soft tones; no file is needed for them. Browsers allow it once the person has clicked somewhere. */
@@ -27,7 +28,7 @@ let audio: AudioContext | undefined;
 
 /** Shows a message on the desktop; a click leads to it. One of a room takes the place of the one before. */
 export function notifyOf(m: Message, title: string, open: () => void): void {
-  if (!prefs.notify || !('Notification' in globalThis) || Notification.permission !== 'granted') return;
+  if (!prefs.notify || recall('push') === 'on' || !('Notification' in globalThis) || Notification.permission !== 'granted') return;
   try {
     const shown = new Notification(title, { body: excerpt(m.text, 200), tag: m.roomId, icon: '/icon-192.png' });
     shown.onclick = () => {

@@ -351,6 +351,8 @@ export default {
   'language': 'Language',
   'language-browser': 'The browser’s',
   'desktop-notifications': 'Desktop notifications for mentions and direct messages',
+  'push': 'Notifications while this page is closed',
+  'push-failed': 'The browser’s service for notifications cannot be reached',
   'notifications-blocked': 'The browser does not allow it: change that beside its address bar.',
   'sounds': 'Sounds',
   // Keys
