@@ -6,15 +6,16 @@ import en from './locales/en';
 export type Texts = typeof en;
 export type Key = keyof Texts;
 
-// A language is a file. English is at hand, the others are loaded when they are chosen.
-const files = import.meta.glob<{ default: Texts }>(['./locales/*.ts', '!./locales/en.ts']);
+// A language is a file, whose name is the language's tag. English is at hand, the others are loaded when they are chosen.
+const files = import.meta.glob<{ default: Partial<Texts> }>(['./locales/*.ts', '!./locales/en.ts']);
 const tagOf = (path: string) => path.slice('./locales/'.length, -'.ts'.length);
 
 /** The tags of the languages there are. */
 export const languages: string[] = ['en', ...Object.keys(files).map(tagOf)].sort();
 const RIGHT_TO_LEFT = new Set(['ar', 'fa', 'he', 'ur']);
 
-const current = $state({ tag: 'en', locale: navigator.language || 'en', texts: en });
+// What a language does not say yet is said in English.
+const current = $state<{ tag: string; locale: string; texts: Partial<Texts> }>({ tag: 'en', locale: navigator.language || 'en', texts: en });
 
 /** The text with a key, in the chosen language, with its {values}. */
 export function t(key: Key, values?: Values): string {
