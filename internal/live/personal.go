@@ -88,7 +88,7 @@ type savedListRequest struct {
 	Cursor int64 `json:"cursor"` // of the page before
 }
 
-type wireSaved struct {
+type wireSavedMessage struct {
 	RoomID    string       `json:"roomId"`
 	MessageID string       `json:"messageId"`
 	At        string       `json:"at"`
@@ -97,16 +97,16 @@ type wireSaved struct {
 
 type savedListReply struct {
 	ok
-	Saved  []wireSaved `json:"saved"`
-	Cursor int64       `json:"cursor,omitempty"` // of the next page
+	Saved  []wireSavedMessage `json:"saved"`
+	Cursor int64              `json:"cursor,omitempty"` // of the next page
 }
 
 // savedList lists what the person has saved, the latest first, 50 at once.
 func (d *Door) savedList(ctx context.Context, c *client, in savedListRequest) (savedListReply, error) {
 	list, err := d.o.Chat.SavedMessages(ctx, *c.person(), in.Cursor)
-	out := savedListReply{ok: done, Saved: []wireSaved{}}
+	out := savedListReply{ok: done, Saved: []wireSavedMessage{}}
 	for _, s := range list {
-		w := wireSaved{RoomID: s.RoomID, MessageID: s.MessageID, At: timestamp(s.At)}
+		w := wireSavedMessage{RoomID: s.RoomID, MessageID: s.MessageID, At: timestamp(s.At)}
 		if s.Message != nil {
 			m := toWire(s.Message)
 			w.Message = &m

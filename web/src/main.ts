@@ -3,6 +3,7 @@ import './styles/app.css';
 import './styles/text.css';
 import './styles/threads.css';
 import './styles/account.css';
+import './styles/extras.css';
 import { chosenLanguage, setLanguage } from './i18n/index.svelte';
 import App from './views/App.svelte';
 

@@ -844,7 +844,7 @@ export interface SavedListRequest {
 
 export interface SavedListReply {
   success: true;
-  saved: Saved[];
+  saved: SavedMessage[];
   cursor?: number;
 }
 
@@ -1163,6 +1163,13 @@ export interface Thread {
 export interface Revision {
   text: string;
   timestamp: string;
+}
+
+export interface SavedMessage {
+  roomId: string;
+  messageId: string;
+  at: string;
+  message?: Message;
 }
 
 export type Level = 'all' | 'mentions' | 'none' | '';

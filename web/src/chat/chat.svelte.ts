@@ -6,12 +6,14 @@ import { remember } from '../storage';
 import { LOG_EVENTS, type Joined, type LogEvent, type LogPayload, type Message, type Payload, type Person } from '../wire';
 import { Arrivals } from './arrivals.svelte';
 import { deviceName } from './devices';
+import { ownEmoji } from './emoji.svelte';
 import { Logs } from './logs.svelte';
 import { chime, notifyOf } from './notices';
 import { Panes } from './panes.svelte';
 import { Conversation } from './conversation.svelte';
 import { Pushing } from './push.svelte';
 import { People } from './people.svelte';
+import { Personal } from './personal.svelte';
 import { LOBBY, Rooms } from './rooms.svelte';
 import { Security } from './security.svelte';
 import { Sending } from './sending.svelte';
@@ -33,7 +35,9 @@ export class Chat {
     page: (messages) => messages.forEach((m) => this.sending.settle(m)),
     members: (roomId) => (roomId === LOBBY ? undefined : this.rooms.all.get(roomId)?.members),
   });
-  readonly sending: Sending = new Sending(this.server, this.logs, () => this.session.me.userId);
+  readonly emoji = ownEmoji.of(this.server);
+  readonly personal = new Personal(this.server, this.rooms);
+  readonly sending: Sending = new Sending(this.server, this.logs, () => this.session.me.userId, (roomId) => this.personal.hasDraft(roomId));
   readonly people = new People(this.server, () => [this.rooms.current, this.thread.roomId], (id, name) => this.renamed(id, name), (p) => this.updated(p));
   readonly panes = new Panes();
   readonly main = new Conversation(this, () => this.rooms.current);
@@ -105,6 +109,7 @@ export class Chat {
   private async welcome(answer: Joined): Promise<void> {
     if (answer.userId !== this.session.me.userId) { // somebody else sees other things
       this.logs.forget();
+      this.personal.forget();
       await clearLogs();
     }
     this.session.is({ userId: answer.userId, username: answer.username, login: answer.login ?? '', role: answer.role });
@@ -125,6 +130,8 @@ export class Chat {
       if (!reopened) void this.main.reading.opened(current);
     }
     void this.threads.welcome();
+    void this.personal.sync();
+    void this.emoji.sync();
     this.sending.pumpAll();
     void this.arrivals.joined();
     this.shell.check();
@@ -162,7 +169,7 @@ export class Chat {
     const room = this.rooms.find(m.roomId);
     const place = this.of(m.roomId);
     const away = document.hidden || !document.hasFocus() || !place;
-    if (room && away && (room.kind === 'direct' || this.rooms.addresses(m)) && this.people.presenceOf(this.session.me.userId) !== 'dnd') {
+    if (room && away && this.personal.calls(m, room) && this.people.presenceOf(this.session.me.userId) !== 'dnd') {
       chime();
       notifyOf(m, room.kind === 'direct' ? m.username : `${m.username} · ${this.rooms.nameOf(room)}`, () => void this.open(m.roomId, m.seq));
     }

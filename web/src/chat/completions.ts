@@ -20,12 +20,13 @@ const AT_MOST = 8;
 export async function completionsFor(chat: Chat, token: Token): Promise<Completion[]> {
   if (token.trigger === '@') return people(chat, token.query);
   if (token.trigger === '#') {
-    const rooms = chat.rooms.sorted.rooms;
+    const rooms = [...chat.rooms.sorted.favourites, ...chat.rooms.sorted.rooms].filter((r) => r.name !== '');
     return rank(token.query, rooms, (r) => [r.name, roomTag(r.name)]).slice(0, AT_MOST).map((r) => ({ key: r.roomId, label: r.name, more: r.topic, insert: `#${roomTag(r.name)}` }));
   }
   if (token.trigger === ':') {
     const data = await loadEmoji();
-    return findEmoji(data, token.query, AT_MOST).map((e) => ({ key: e.emoji, label: `:${e.names[0] ?? ''}:`, more: '', insert: e.emoji, emoji: e.emoji }));
+    const own = chat.emoji.list.filter((e) => e.name.startsWith(token.query.toLowerCase())).map((e) => ({ key: e.name, label: `:${e.name}:`, more: '', insert: `:${e.name}:`, emoji: `:${e.name}:` }));
+    return [...own, ...findEmoji(data, token.query, AT_MOST).map((e) => ({ key: e.emoji, label: `:${e.names[0] ?? ''}:`, more: '', insert: e.emoji, emoji: e.emoji }))].slice(0, AT_MOST);
   }
   return commands.filter((c) => c.name.startsWith(token.query)).map((c) => ({ key: c.name, label: `/${c.name}`, more: t(c.help), insert: `/${c.name}` }));
 }

@@ -1,5 +1,8 @@
 import { loadEmoji } from '../state/emoji';
+import { SvelteMap } from 'svelte/reactivity';
 import { recall, remember } from '../storage';
+import type { OwnEmoji } from '../wire';
+import type { Server } from './server.svelte';
 
 const DEFAULTS = ['👍', '🎉', '❤️', '😂', '👀', '✅', '🙏', '🔥'];
 const KEPT = 24;
@@ -37,3 +40,38 @@ export function emojiNamed(name: string): string | undefined {
   }
   return named?.get(name);
 }
+
+/** The server's own emoji. There is one copy, because they are drawn in many places. */
+class OwnEmojis {
+  all = new SvelteMap<string, OwnEmoji>();
+  list = $derived([...this.all.values()].sort((a, b) => a.name.localeCompare(b.name)));
+  private version = 0;
+  private server: Server | undefined;
+
+  of(server: Server): this {
+    this.server = server;
+    server.connection.socket.on('emoji-changed', (e) => {
+      if (e.version <= this.version) return;
+      if (e.version > this.version + 1) return void this.sync();
+      this.take(e);
+    });
+    return this;
+  }
+
+  async sync(): Promise<void> {
+    for (let more = true; more;) {
+      const answer = await this.server?.ask('emoji-list', { version: this.version });
+      if (!answer?.success) return;
+      answer.emoji.forEach((e) => this.take(e));
+      more = answer.hasMore;
+    }
+  }
+
+  private take(e: OwnEmoji): void {
+    this.version = Math.max(this.version, e.version);
+    if (e.picture) this.all.set(e.name, e);
+    else this.all.delete(e.name);
+  }
+}
+
+export const ownEmoji = new OwnEmojis();

@@ -1,7 +1,7 @@
 import type { Message } from '../wire';
 
 /** What can stand beside the conversation. */
-export type ListPanel = 'members' | 'search' | 'mentions' | 'threads';
+export type ListPanel = 'members' | 'search' | 'mentions' | 'threads' | 'pins' | 'saved' | 'later';
 export type Panel = { kind: ListPanel } | { kind: 'person'; userId: string } | { kind: 'thread'; roomId: string; root: Message };
 export type Dialog = '' | 'switcher' | 'new-room' | 'directory' | 'account' | 'settings' | 'room' | 'help';
 
@@ -16,8 +16,12 @@ export class Panes {
   /** The message that a long press has asked what to do with, and the one that is to be deleted. */
   sheet = $state.raw<Message | undefined>();
   deleting = $state.raw<Message | undefined>();
+  /** The message that is to be passed on, the one that one wants to be reminded of, and the room that a poll is made for. */
+  forwarding = $state.raw<Message | undefined>();
+  reminding = $state.raw<Message | undefined>();
+  polling = $state('');
   /** Whether something stands above the page. */
-  covered = $derived(this.dialog !== '' || this.sheet !== undefined || this.deleting !== undefined);
+  covered = $derived(this.dialog !== '' || this.sheet !== undefined || this.deleting !== undefined || this.forwarding !== undefined || this.reminding !== undefined || this.polling !== '');
   /** How many of the browser's history entries are ours. */
   private depth = 0;
 

@@ -1,5 +1,6 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { t } from '../i18n/index.svelte';
+import { isMuted } from '../state/personal';
 import { roomName, sortRooms } from '../state/room';
 import { recall } from '../storage';
 import type { Listed, Message, MyRoom, Payload, Person, Receipt } from '../wire';
@@ -20,7 +21,7 @@ export class Rooms {
   title = $derived(this.room ? roomName(this.room, t('nobody-else')) : 'General');
   isDirect = $derived(this.room?.kind === 'direct' || this.room?.kind === 'group');
   sorted = $derived(sortRooms([...this.all.values()]));
-  unread = $derived([...this.all.values()].reduce((n, r) => n + (r.archivedAt ? 0 : r.unread), 0));
+  unread = $derived([...this.all.values()].reduce((n, r) => n + (r.archivedAt || isMuted(r.settings, Date.now()) ? 0 : r.unread), 0));
   mentions = $derived([...this.all.values()].reduce((n, r) => n + r.mentions, 0));
 
   constructor(private readonly server: Server, private readonly session: Session) {

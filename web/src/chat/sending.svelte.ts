@@ -16,7 +16,7 @@ export class Sending {
   items = $state.raw<Outgoing[]>([]);
   private timers = new Map<string, ReturnType<typeof setTimeout>>();
 
-  constructor(private readonly server: Server, private readonly logs: Logs, private readonly me: () => string) {}
+  constructor(private readonly server: Server, private readonly logs: Logs, private readonly me: () => string, private readonly hasDraft: (roomId: string) => boolean) {}
 
   async restore(): Promise<void> {
     for (const item of await storedOutbox.load()) this.outbox.add({ ...item, state: item.state === 'failed' ? 'failed' : 'queued' });
@@ -70,7 +70,7 @@ export class Sending {
       const { clientId, text, replyTo, mentions, alsoToRoom } = item;
       this.outbox.sending(clientId);
       this.changed();
-      const answer = await this.server.ask('chat-message', { text, roomId, clientId, replyTo, mentions, alsoToRoom });
+      const answer = await this.server.ask('chat-message', { text, roomId, clientId, replyTo, mentions, alsoToRoom, dropDraft: this.hasDraft(roomId) || undefined });
       let wait: number | undefined;
       if (!answer) {
         this.outbox.interrupted(clientId);

@@ -187,12 +187,14 @@ export function roomName(room: MyRoom, nobody = 'Nobody else'): string {
   return room.peers?.map((p) => p.username).join(', ') || nobody;
 }
 
-/** The sidebar's order: rooms by name, the lobby first; direct conversations by their last message. */
-export function sortRooms(rooms: MyRoom[]): { rooms: MyRoom[]; direct: MyRoom[] } {
+/** The sidebar's order: favourites and rooms by name, the lobby first; direct conversations by their last message. */
+export function sortRooms(rooms: MyRoom[]): { favourites: MyRoom[]; rooms: MyRoom[]; direct: MyRoom[] } {
   const isDirect = (r: MyRoom) => r.kind === 'direct' || r.kind === 'group';
+  const isFavourite = (r: MyRoom) => r.settings?.favourite === true && !r.archivedAt;
   return {
-    rooms: rooms.filter((r) => !isDirect(r) && !r.archivedAt).sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name)),
-    direct: rooms.filter(isDirect).sort((a, b) => (b.lastAt ?? '').localeCompare(a.lastAt ?? '') || a.roomId.localeCompare(b.roomId)),
+    favourites: rooms.filter(isFavourite).sort((a, b) => roomName(a).localeCompare(roomName(b))),
+    rooms: rooms.filter((r) => !isDirect(r) && !isFavourite(r) && !r.archivedAt).sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name)),
+    direct: rooms.filter((r) => isDirect(r) && !isFavourite(r)).sort((a, b) => (b.lastAt ?? '').localeCompare(a.lastAt ?? '') || a.roomId.localeCompare(b.roomId)),
   };
 }
 

@@ -18,6 +18,9 @@ export function goTos(chat: Chat): GoTo[] {
     { label: t('search-messages'), key: 'Ctrl+Shift+F', run: () => panes.showPanel({ kind: 'search' }) },
     { label: t('mentions'), key: 'Ctrl+Shift+M', run: () => panes.showPanel({ kind: 'mentions' }) },
     { label: t('threads'), run: () => panes.showPanel({ kind: 'threads' }) },
+    { label: t('saved-messages'), run: () => panes.showPanel({ kind: 'saved' }) },
+    { label: t('pinned-messages'), run: () => panes.showPanel({ kind: 'pins' }) },
+    { label: t('later'), run: () => panes.showPanel({ kind: 'later' }) },
     { label: t('members'), run: () => panes.showPanel({ kind: 'members' }) },
     { label: t('account'), run: later(() => (panes.dialog = 'account')) },
     { label: t('settings'), run: later(() => (panes.dialog = 'settings')) },
@@ -29,7 +32,7 @@ export function goTos(chat: Chat): GoTo[] {
 
 /** Opens the next or the one before of the rooms as the sidebar has them, or of those with something unread. */
 export function step(chat: Chat, by: number, unreadOnly: boolean): void {
-  const all = [...chat.rooms.sorted.rooms, ...chat.rooms.sorted.direct];
+  const all = [...chat.rooms.sorted.favourites, ...chat.rooms.sorted.rooms, ...chat.rooms.sorted.direct];
   const at = all.findIndex((r) => r.roomId === chat.rooms.current);
   for (let i = 1; i <= all.length; i++) {
     const next = all[(at + by * i + all.length * i) % all.length];
