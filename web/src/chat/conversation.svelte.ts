@@ -21,6 +21,8 @@ export interface Target {
 export class Conversation {
   readonly reading: Reading;
   composing = $state.raw<Composing | undefined>();
+  /** A text that is to be changed in the composer. */
+  refill = $state.raw<{ text: string } | undefined>();
   /** Messages of others as they arrive, for the announcer. */
   arrived = $state.raw<Message[]>([]);
   target = $state.raw<Target | undefined>();

@@ -20,7 +20,7 @@ export function goTos(chat: Chat): GoTo[] {
     { label: t('threads'), run: () => panes.showPanel({ kind: 'threads' }) },
     { label: t('saved-messages'), run: () => panes.showPanel({ kind: 'saved' }) },
     { label: t('pinned-messages'), run: () => panes.showPanel({ kind: 'pins' }) },
-    { label: t('later'), run: () => panes.showPanel({ kind: 'later' }) },
+    { label: t('for-later'), run: () => panes.showPanel({ kind: 'later' }) },
     { label: t('members'), run: () => panes.showPanel({ kind: 'members' }) },
     { label: t('account'), run: later(() => (panes.dialog = 'account')) },
     { label: t('settings'), run: later(() => (panes.dialog = 'settings')) },

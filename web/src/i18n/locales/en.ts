@@ -132,7 +132,7 @@ export default {
   'reminder-set': 'You will be reminded {time}',
   'reminder-due': 'Reminder: {text}',
   'done': 'Done',
-  'later': 'Later',
+  'for-later': 'Later',
   'scheduled': 'Scheduled messages',
   'reminders': 'Reminders',
   'no-later': 'Messages that are to be sent later, and what you want to be reminded of.',
