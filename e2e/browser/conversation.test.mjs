@@ -133,7 +133,7 @@ test('too long a message is refused where it is written, not cut', async () => {
   await connected(ana.page);
   await ana.page.getByLabel('Message General').fill('x'.repeat(4001));
   await ana.page.getByText('1 character too many').waitFor();
-  assert.equal(await ana.page.getByRole('button', { name: 'Send' }).isDisabled(), true);
+  assert.equal(await ana.page.getByRole('button', { name: 'Send', exact: true }).isDisabled(), true);
   await ana.page.getByLabel('Message General').fill('y'.repeat(4000));
   await ana.page.getByLabel('Message General').press('Enter');
   await seesOnce(ana.page, 'y'.repeat(4000));
