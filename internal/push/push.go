@@ -210,28 +210,17 @@ func (p *Push) send(ctx context.Context, j jobs.Job) error {
 		return err
 	}
 	a := audience[0]
-	m, err := p.message(ctx, a.Notification.UserID, n)
-	if err != nil || m == nil || !p.wanted(a, m) {
-		return err
-	}
-	return p.deliver(ctx, a, m)
-}
-
-// message is what a device is to be told of, as its owner may read it now; nil when they may not.
-func (p *Push) message(ctx context.Context, userID string, n notice) (*chat.Message, error) {
-	page, err := p.o.Chat.History(ctx, chat.Actor{UserID: userID}, chat.HistoryQuery{RoomID: n.RoomID, AroundSeq: n.Seq, Limit: 2})
-	if chat.AsError(err).Kind == chat.NotFound && err != nil {
-		return nil, nil //nolint:nilnil // they are not in the room any more, which is no failure
-	}
+	// As its owner may read it now. The audience has made sure that they are in the room.
+	page, err := p.o.Chat.History(ctx, chat.Actor{UserID: a.Notification.UserID}, chat.HistoryQuery{RoomID: n.RoomID, AroundSeq: n.Seq, Limit: 2})
 	if err != nil {
-		return nil, err
+		return err // who has left meanwhile is in no audience the next time
 	}
 	for i := range page.Messages {
-		if page.Messages[i].Seq == n.Seq {
-			return &page.Messages[i], nil
+		if m := &page.Messages[i]; m.Seq == n.Seq && p.wanted(a, m) {
+			return p.deliver(ctx, a, m)
 		}
 	}
-	return nil, nil //nolint:nilnil // it is not theirs to read
+	return nil
 }
 
 // payload is what the page's service worker shows.

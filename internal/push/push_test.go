@@ -110,8 +110,11 @@ func (s *service) signed(r *http.Request) error {
 		return err
 	}
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
-	at := ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(public[1:33]), Y: new(big.Int).SetBytes(public[33:])}
-	if !ecdsa.Verify(&at, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
+	at, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), public)
+	if err != nil {
+		return err
+	}
+	if !ecdsa.Verify(at, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
 		return fmt.Errorf("the signature is wrong")
 	}
 	claims, err := b64.DecodeString(parts[1])
@@ -236,7 +239,7 @@ func eachDB(t *testing.T, control func(string, string, syscall.RawConn) error, r
 		t.Cleanup(func() {
 			f.push.Close()
 			f.queue.Close()
-			f.Chat.Close()
+			f.Close()
 			close(stop)
 			pumping.Wait()
 			_ = d.Close()
