@@ -142,7 +142,6 @@ export default {
   'scheduled-for': 'ستُرسل: {time}',
   'schedule-failed': 'لم تُرسل: {why}',
   'send-now': 'إرسال الآن',
-  'when': 'متى',
   'overdue': 'حان وقتها',
   // Polls
   'poll': 'استطلاع',

@@ -142,7 +142,6 @@ export default {
   'scheduled-for': 'Wird gesendet: {time}',
   'schedule-failed': 'Wurde nicht gesendet: {why}',
   'send-now': 'Jetzt senden',
-  'when': 'Wann',
   'overdue': 'fällig',
   // Polls
   'poll': 'Umfrage',

@@ -141,7 +141,6 @@ export default {
   'scheduled-for': 'Will be sent {time}',
   'schedule-failed': 'Was not sent: {why}',
   'send-now': 'Send now',
-  'when': 'When',
   'overdue': 'due',
   // Polls
   'poll': 'Poll',

@@ -142,7 +142,6 @@ export default {
   'scheduled-for': 'Se enviará: {time}',
   'schedule-failed': 'No se envió: {why}',
   'send-now': 'Enviar ahora',
-  'when': 'Cuándo',
   'overdue': 'vencido',
   // Polls
   'poll': 'Encuesta',

@@ -142,7 +142,6 @@ export default {
   'scheduled-for': '将发送：{time}',
   'schedule-failed': '未发送：{why}',
   'send-now': '立即发送',
-  'when': '时间',
   'overdue': '已到期',
   // Polls
   'poll': '投票',
