@@ -80,7 +80,7 @@ test('somebody who does not want to set the server up says so once', async () =>
   try {
     const { page, context } = await person(browser, fresh.url, { name: 'Ana' });
     await connected(page);
-    await page.getByRole('button', { name: 'Later' }).click();
+    await page.getByRole('button', { name: 'Later', exact: true }).click();
     await page.reload();
     await connected(page);
     await page.getByRole('button', { name: /^Your account/ }).waitFor();

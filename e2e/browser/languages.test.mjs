@@ -33,7 +33,7 @@ for (const [locale, dir, words] of [
     assert.deepEqual(await violations(page), []);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.equal(overflow, 0, 'the page is wider than its window');
-    await page.locator('select').selectOption('en');
+    await page.locator('select:has(option[lang=ar])').selectOption('en');
     await page.getByRole('dialog', { name: 'Settings' }).waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.dir), 'ltr');
     await page.reload();
