@@ -38,7 +38,7 @@ func TestBenchMeasuresAndChecks(t *testing.T) {
 }
 
 func TestBenchSaysWhatHeldItBack(t *testing.T) {
-	s := start(t, "--rate-limit=10/m", "--connections-per-ip=15")
+	s := start(t, "--rate-limit=3/m", "--connections-per-ip=15")
 	printed := cli(t, 0, "bench", s.url, "--people=30", "--rate=60", "--ramp=200ms", "--duration=4s", "--direct=0", "--report=")
 	for _, want := range []string{"HELD THIS TEST BACK", "PARLEY_CONNECTIONS_PER_IP", "PARLEY_RATE_LIMIT", "15 at the same time", "429 Too many connections"} {
 		if !strings.Contains(printed, want) {
