@@ -123,7 +123,7 @@ func (c *Chat) DeleteMessage(ctx context.Context, a Actor, roomID, messageID str
 func (b *batch) touch(acc access, a Actor, m Message, e Entry) (Message, error) {
 	e.RoomID, e.ActorID, e.ActorName, e.targetID = m.RoomID, a.UserID, a.Name, m.ID
 	if acc.thread() {
-		e.parentID = acc.Holder
+		e.ParentID, e.ParentSeq = acc.Holder, acc.HolderSeq
 	}
 	seq, err := b.append(&e)
 	if err != nil {

@@ -53,8 +53,12 @@ type Entry struct {
 	// Blind are members to whom only what Redacted returns may be told: it is about a message from before their time.
 	Blind []string
 
+	// Of a thread's entry that has just been written: the room that the thread is in, whose memberships count, and where its log ended
+	// then.
+	ParentID  string
+	ParentSeq int64
+
 	clientID, targetID, replyTo, text string
-	parentID                          string // of a thread's message, when it has just been written
 	data                              entryData
 }
 

@@ -177,7 +177,7 @@ func (s *sending) send(op *operation) (refused, failed error) {
 		return split(err)
 	}
 	if acc.thread() {
-		e.parentID = acc.Holder
+		e.ParentID, e.ParentSeq = acc.Holder, acc.HolderSeq
 		if err := b.followReply(acc, e.data.Mentions); err != nil {
 			return nil, err
 		}

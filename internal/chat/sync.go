@@ -101,6 +101,18 @@ func (c *Chat) Entries(ctx context.Context, roomID string, after int64) ([]Entry
 	return entries, nil
 }
 
+// Parent is the room that a thread is in, and where its log ends now; of what is no thread, nothing.
+func (c *Chat) Parent(ctx context.Context, roomID string) (parentID string, head int64, err error) {
+	err = c.db.QueryRow(ctx, `SELECT p.id, p.last_seq FROM rooms r JOIN rooms p ON p.id = r.parent_id WHERE r.id = $1`, roomID).Scan(&parentID, &head)
+	if db.IsNotFound(err) {
+		return "", 0, nil
+	}
+	if err != nil {
+		return "", 0, unreadable(err)
+	}
+	return parentID, head, nil
+}
+
 // addBlind finds for each entry those who were members when it was written and may not know what it is about. Who has come, or come
 // back, since then is none of them: they are told nothing of it.
 func (c *Chat) addBlind(ctx context.Context, roomID string, entries []Entry) error {

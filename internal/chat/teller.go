@@ -35,7 +35,7 @@ func newTeller(c *Chat, every time.Duration) *teller {
 
 // changed takes notice of an entry.
 func (t *teller) changed(e *Entry) {
-	if e.parentID != "" && (e.Kind == KindMessage || e.Kind == KindDelete) {
+	if e.ParentID != "" && (e.Kind == KindMessage || e.Kind == KindDelete) {
 		t.soon(e.RoomID)
 	}
 }
@@ -236,6 +236,13 @@ func (b *batch) retell(roomID string, m Message, e Entry) (Message, error) {
 	r, err := findRoom(b.ctx, b.tx, roomID)
 	if err != nil {
 		return m, err
+	}
+	if r.ParentID != "" {
+		parent, err := findRoom(b.ctx, b.tx, r.ParentID)
+		if err != nil {
+			return m, err
+		}
+		e.ParentID, e.ParentSeq = parent.ID, parent.LastSeq
 	}
 	return b.touch(access{RoomID: roomID, History: r.History}, Actor{UserID: e.ActorID, Name: e.ActorName}, m, e)
 }

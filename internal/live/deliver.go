@@ -20,10 +20,16 @@ type delivery struct {
 	Blind    []string        `json:"b,omitempty"` // who is told only Redacted
 	Redacted json.RawMessage `json:"x,omitempty"`
 	Trace    string          `json:"o,omitempty"` // where it comes from, as a traceparent
+
+	// Parent is, of a thread's entry, the room that the thread is in, and ParentSeq how far it must have been delivered before: whoever
+	// had left it by then does not hear the thread any more.
+	Parent    string `json:"h,omitempty"`
+	ParentSeq int64  `json:"hs,omitempty"`
 }
 
 func newDelivery(e *chat.Entry) *delivery {
 	d := &delivery{Room: e.RoomID, Seq: e.Seq, Kind: e.Kind, Event: entryEvents[e.Kind], Payload: json.RawMessage(encode(payloadOf(e)))}
+	d.Parent, d.ParentSeq = e.ParentID, e.ParentSeq
 	if e.Member != nil {
 		d.Target = e.Member.UserID
 	}

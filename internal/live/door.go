@@ -121,6 +121,7 @@ func (d *Door) SetChat(c *chat.Chat, accounts *auth.Accounts) {
 		}
 		return entries, err
 	}
+	d.sequence.parent = c.Parent
 }
 
 // adapterOf keeps the door's own namespace to this node: what nodes tell each other of it goes another way.

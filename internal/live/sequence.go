@@ -25,6 +25,7 @@ const (
 type sequencer struct {
 	deliver func(*delivery)
 	read    func(ctx context.Context, room string, after int64) ([]chat.Entry, error)
+	parent  func(ctx context.Context, room string) (parent string, head int64, err error) // of a thread; empty for others
 	stop    chan struct{}
 	filling sync.WaitGroup
 
@@ -39,23 +40,23 @@ type place struct {
 	begun   time.Time
 	want    int64 // while filling: how far at least
 	filling bool
-	waiting []entering // in no order
-	dropped bool       // it is not the room's place any more
+	waiting []waiting
+	dropped bool // it is not the room's place any more
 }
 
-// entering is a connection that enters a room when the room has been delivered up to a seq.
-type entering struct {
-	at    int64
-	enter func()
+// waiting is what is done when the room has been delivered up to a seq: a connection enters it, or a thread of it goes on.
+type waiting struct {
+	at int64
+	do func()
 }
 
-// advance tells that a room has been delivered up to a seq, and lets in who has waited for it. The caller holds the lock.
+// advance tells that a room has been delivered up to a seq, and does what has waited for it. The caller holds the lock.
 func (p *place) advance(seq int64) {
 	p.last, p.begun = seq, time.Now()
-	p.waiting = slices.DeleteFunc(p.waiting, func(e entering) bool {
-		due := e.at <= seq
+	p.waiting = slices.DeleteFunc(p.waiting, func(w waiting) bool {
+		due := w.at <= seq
 		if due {
-			e.enter()
+			w.do()
 		}
 		return due
 	})
@@ -103,17 +104,41 @@ func (s *sequencer) enter(room string, head int64, enter func()) bool {
 		p.advance(head)
 		return true
 	}
-	p.waiting = append(p.waiting, entering{head, enter})
-	if p.filling {
-		p.want = max(p.want, head)
-	} else {
-		s.fill(room, p, head)
-	}
+	s.wait(room, p, head, enter)
 	return true
 }
 
-// offer delivers an entry if it is the next one, and has what is missing before it read first.
+// after does something once a room has been delivered up to a seq. Nobody hears of a room whose place is not known.
+func (s *sequencer) after(room string, seq int64, do func()) {
+	p := s.locked(room)
+	defer p.mu.Unlock()
+	if p.last == 0 || p.last >= seq {
+		do()
+		return
+	}
+	s.wait(room, p, seq, do)
+}
+
+func (s *sequencer) wait(room string, p *place, seq int64, do func()) {
+	p.waiting = append(p.waiting, waiting{seq, do})
+	if p.filling {
+		p.want = max(p.want, seq)
+	} else {
+		s.fill(room, p, seq)
+	}
+}
+
+// offer delivers an entry if it is the next one, and has what is missing before it read first. A thread waits for the room that it is
+// in: their logs have no common order but that one. Places are locked in this order too, a room's before its threads'.
 func (s *sequencer) offer(e *delivery) {
+	if e.Parent == "" {
+		s.take(e)
+		return
+	}
+	s.after(e.Parent, e.ParentSeq, func() { s.take(e) })
+}
+
+func (s *sequencer) take(e *delivery) {
 	p := s.locked(e.Room)
 	defer p.mu.Unlock()
 	switch {
@@ -154,6 +179,9 @@ func (s *sequencer) fillLoop(room string, p *place) {
 		p.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), fillTimeout)
 		entries, err := s.read(ctx, room, after)
+		if err == nil {
+			err = s.reachParent(ctx, room)
+		}
 		cancel()
 		if err == nil && s.filled(p, entries) {
 			return
@@ -167,6 +195,25 @@ func (s *sequencer) fillLoop(room string, p *place) {
 		case <-s.stop:
 			return
 		}
+	}
+}
+
+// reachParent has the room that a thread is in delivered as far as its log goes, so that whoever left it before something was written
+// in the thread does not hear of that.
+func (s *sequencer) reachParent(ctx context.Context, room string) error {
+	parent, head, err := s.parent(ctx, room)
+	if err != nil || parent == "" {
+		return err
+	}
+	reached := make(chan struct{})
+	s.after(parent, head, func() { close(reached) })
+	select {
+	case <-reached:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.stop:
+		return context.Canceled
 	}
 }
 
