@@ -48,11 +48,11 @@ func overload(g *generator, s *instance, d time.Duration) ([]float64, error) {
 		return nil, err
 	}
 	took := time.Since(begun).Seconds()
-	out := []float64{float64(f.acked) / took / peak * 100, peak, float64(f.offered) / took, float64(f.refused) / took, f.latency(0.99)}
+	goodput, offered, refused, slow := float64(f.acked)/took/peak*100, float64(f.offered)/took, float64(f.refused)/took, f.latency(0.99)
 	if err := f.open(peak/2, 5*d); err != nil {
 		return nil, err
 	}
-	return append(out, f.recovered(), most), nil
+	return []float64{goodput, peak, offered, refused, slow, f.recovered(), most}, nil
 }
 
 // flood is the people who send.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -245,10 +247,7 @@ func (p *person) ask(ctx context.Context, event string, payload any) (answer, er
 // catchUp brings every copy up to date that has missed something.
 func (p *person) catchUp(ctx context.Context) error {
 	p.mu.Lock()
-	var rooms []string
-	for id := range p.behind {
-		rooms = append(rooms, id)
-	}
+	rooms := slices.Collect(maps.Keys(p.behind))
 	p.mu.Unlock()
 	for _, id := range rooms {
 		if err := p.catchUpRoom(ctx, id); err != nil {
@@ -291,7 +290,7 @@ func (p *person) catchUpRoom(ctx context.Context, id string) error {
 		}
 		if !a.Success || json.Unmarshal(a.raw, &news) != nil {
 			p.again(id)
-			return nil
+			return nil //nolint:nilerr // it is asked again
 		}
 		if news.Reset {
 			p.h.mu.Lock()

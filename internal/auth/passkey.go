@@ -109,7 +109,7 @@ func (s *Accounts) owner(ctx context.Context, userID string) (*owner, error) {
 	return o, nil
 }
 
-// Passkeys lists a person's passkeys, the oldest first.
+// PasskeysOf lists a person's passkeys, the oldest first.
 func (s *Accounts) PasskeysOf(ctx context.Context, userID string) ([]Passkey, error) {
 	rows, err := s.db().Query(ctx, `SELECT id, name, created_at, used_at FROM passkeys WHERE user_id = $1 ORDER BY created_at, id`, userID)
 	list, err := db.Scan(rows, err, func(rows *sql.Rows, p *Passkey) error {

@@ -259,7 +259,8 @@ func (c *Chat) UpdateRoom(ctx context.Context, a Actor, roomID string, change Ro
 		if err != nil {
 			return err
 		}
-		if !acc.administers() && !(acc.RoomKind.direct() && change == (RoomChange{Previews: change.Previews})) { // of a conversation it is everybody's
+		// The previews of a conversation are everybody's.
+		if !acc.administers() && (!acc.RoomKind.direct() || change != (RoomChange{Previews: change.Previews})) {
 			return errorf(Forbidden, "Only the room's owner or an administrator can change it")
 		}
 		before, err := findRoom(b.ctx, b.tx, roomID)

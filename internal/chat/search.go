@@ -334,7 +334,8 @@ func (c *Chat) hits(ctx context.Context, a Actor, rooms map[string]myRoom, place
 	out := map[found]Hit{}
 	at := map[memberKey]found{}
 	err := eachChunk(len(places), func(from, n, size int) error {
-		args := []any{a.UserID}
+		args := make([]any, 0, 1+2*size)
+		args = append(args, a.UserID)
 		for i := range size {
 			p := places[from+min(i, n-1)]
 			at[memberKey{p.room, fmt.Sprint(p.seq)}] = p

@@ -118,7 +118,7 @@ func (c *Chat) Parent(ctx context.Context, roomID string) (parentID string, head
 func (c *Chat) addBlind(ctx context.Context, roomID string, entries []Entry) error {
 	for i := range entries {
 		e := &entries[i]
-		about := int64(0)
+		var about int64
 		switch {
 		case e.Message != nil && e.Kind.about():
 			about = e.Message.Seq

@@ -57,8 +57,8 @@ func login(name, password string) reply { return reply{"name": name, "password":
 func TestGuessingIsSlowAndLocksNobodyOut(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, o db.Options) {
 		s := start(t, "--database-url="+o.URL, "--trusted-proxies=127.0.0.1", "--guess-limit=6/h", "--device-limit=3/h", "--connection-rate-per-ip=1000")
-		first, who := s.dialFrom("198.51.100.1", nil), reply(nil)
-		who = first.must("account-create", login("ana", "password of ana"))
+		first := s.dialFrom("198.51.100.1", nil)
+		who := first.must("account-create", login("ana", "password of ana"))
 		mine := s.keep(who["token"])
 		for n, name := range []string{"ana", "nobody"} { // there is no telling from it who exists
 			for i := range 8 {

@@ -154,8 +154,8 @@ func TestAForgottenPassword(t *testing.T) {
 			}
 		}
 		first := post.Wait("ana@mail.test", 2).Link("reset")
-		if !strings.HasPrefix(post.Wait("ana@mail.test", 2).Text[strings.Index(post.Wait("ana@mail.test", 2).Text, "https"):], "https://chat.test/#reset=") || len(first) != 43 {
-			t.Fatal(post.Wait("ana@mail.test", 2).Text)
+		if text := post.Wait("ana@mail.test", 2).Text; !strings.Contains(text, " https://chat.test/#reset=") && !strings.Contains(text, "\nhttps://chat.test/#reset=") || len(first) != 43 {
+			t.Fatal(text)
 		}
 		stranger.must("password-forgot", reply{"name": "ANA@mail.test"})
 		second := post.Wait("ana@mail.test", 3).Link("reset")

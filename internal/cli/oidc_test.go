@@ -308,7 +308,7 @@ func TestLinkingAnIdentity(t *testing.T) {
 		smtp := []string{"--smtp-host=127.0.0.1", fmt.Sprint("--smtp-port=", post.Port), "--smtp-security=none"}
 		data := "--data=" + t.TempDir()
 		s := p.serves(o, append(smtp, data)...)
-		boss := s.withMail("boss", post, "boss@office.test") // owns the server
+		s.withMail("boss", post, "boss@office.test") // owns the server
 		ana := s.withMail("ana", post, "ana@office.test")
 		conflict := "oidc-error=An+account+has+your+address+already"
 		// The same address is no reason to let somebody into an account, unless the operator says so.
@@ -341,7 +341,7 @@ func TestLinkingAnIdentity(t *testing.T) {
 		}
 		_ = ana
 		// Signed in, and having proved it, the owner links theirs.
-		boss = s.dial(nil)
+		boss := s.dial(nil)
 		token := "Bearer " + boss.must("account-login", reply{"name": "boss", "password": "password of boss"})["token"].(string)
 		if got := s.browser().travel("link", "boss", "Authorization", token); got != "oidc=link" {
 			t.Fatal(got)

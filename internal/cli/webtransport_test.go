@@ -62,7 +62,7 @@ func TestARenewedCertificateIsUsedAndABrokenOneIsNot(t *testing.T) {
 	}
 	now := time.Now()
 	writeCertificate(t, c, 1, now)
-	if serial() != 1 || serial() != 1 {
+	if first, again := serial(), serial(); first != 1 || again != 1 {
 		t.Error("not the certificate of the files")
 	}
 	writeCertificate(t, c, 2, now.Add(time.Minute))

@@ -65,7 +65,7 @@ func open(ctx context.Context, o Options) (*DB, error) {
 	case scheme == "postgres" || scheme == "postgresql":
 		return openPostgres(ctx, o.URL, o.MaxConns)
 	}
-	return nil, errors.New("db: the database's URL must begin with postgres:// or sqlite:")
+	return nil, errors.New(`db: the database's URL must begin with "postgres://" or "sqlite:"`)
 }
 
 // Close closes the database.

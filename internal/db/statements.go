@@ -62,7 +62,7 @@ func (s *statements) keep(text string, stmt *sql.Stmt) *sql.Stmt {
 func (s *statements) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
+	errs := make([]error, 0, len(s.of))
 	for _, stmt := range s.of {
 		errs = append(errs, stmt.Close())
 	}

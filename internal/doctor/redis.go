@@ -75,8 +75,8 @@ func (e *examination) redisVersion(version string) {
 
 // eviction is nothing that Parley's own messages suffer from, which are stored nowhere; whatever else is in the same Redis does.
 func (e *examination) eviction(policy, limit string) {
-	switch {
-	case policy == "" || policy == "noeviction":
+	switch policy {
+	case "", "noeviction":
 		e.ok("redis memory", "nothing is evicted")
 	default:
 		e.warn("redis memory", fmt.Sprintf("maxmemory-policy is %s (maxmemory %s): what is stored may vanish", policy, limit),

@@ -63,7 +63,7 @@ func (d *Door) trace() *socketio.Trace {
 		BadPacket: func(s *engineio.Session, err error) {
 			d.o.Log.Debug("malformed packet", "session", s.ID(), "error", err)
 		},
-		Failed: func(s *socketio.Socket, err error) { d.o.Log.Error("socket", "error", err) },
+		Failed: func(_ *socketio.Socket, err error) { d.o.Log.Error("socket", "error", err) },
 	}
 }
 

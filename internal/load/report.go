@@ -40,7 +40,7 @@ type Count struct {
 }
 
 func counted(m map[string]int) []Count {
-	var out []Count
+	out := make([]Count, 0, len(m))
 	for _, what := range slices.Sorted(maps.Keys(m)) {
 		out = append(out, Count{what, m[what]})
 	}
@@ -106,8 +106,9 @@ func (r *Report) heldBack() []string {
 			}
 		}
 	}
-	var out []string
-	for _, c := range counted(times) {
+	counts := counted(times)
+	out := make([]string, 0, len(counts))
+	for _, c := range counts {
 		out = append(out, fmt.Sprintf("%d refusals by %s", c.Times, c.What))
 	}
 	return out

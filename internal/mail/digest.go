@@ -64,7 +64,7 @@ func (p *Post) digestLetter(to string, missed []chat.Missed) Letter {
 func heading(r chat.MyRoom) string {
 	name := r.Name
 	if len(r.Peers) > 0 {
-		var names []string
+		names := make([]string, 0, len(r.Peers))
 		for _, u := range r.Peers {
 			names = append(names, u.Name)
 		}

@@ -179,7 +179,8 @@ func directID(members []string) string {
 
 func (m *mattermost) Messages(ctx context.Context, each func(Message) error) error {
 	return m.each(ctx, "post,direct_post,", func(l *mattermostLine) error {
-		post, room := l.Post, ""
+		var room string
+		post := l.Post
 		switch {
 		case post != nil:
 			room = post.Team + "/" + post.Channel

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -199,7 +200,7 @@ func TestDiscord(t *testing.T) {
 	for _, m := range got.Messages {
 		byRoom[m.RoomID] = append(byRoom[m.RoomID], m)
 	}
-	got.Messages = append(byRoom["1"], byRoom["2"]...)
+	got.Messages = slices.Concat(byRoom["1"], byRoom["2"])
 	if len(got.Rooms) == 2 && got.Rooms[0].ID == "2" {
 		got.Rooms[0], got.Rooms[1] = got.Rooms[1], got.Rooms[0]
 	}
