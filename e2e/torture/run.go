@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -200,12 +201,15 @@ func (p *person) settle(ctx context.Context) error {
 		}
 	}
 	p.mu.Lock()
-	copies := p.rooms
+	copies := maps.Clone(p.rooms)
 	p.mu.Unlock()
 	for id, c := range copies {
 		fresh, err := p.snapshot(ctx, id)
 		if err != nil {
 			return err
+		}
+		if fresh == nil && p.loses(ctx, id) {
+			continue
 		}
 		if fresh == nil {
 			p.h.problem(fmt.Sprintf("%s has room %s, which is not theirs", p.name, id))
@@ -217,6 +221,22 @@ func (p *person) settle(ctx context.Context) error {
 	}
 	return nil
 }
+
+// loses waits until the server tells that a room is not the person's any more: nodes that have not heard of it look every few seconds.
+func (p *person) loses(ctx context.Context, id string) bool {
+	for deadline := time.Now().Add(unheard); time.Now().Before(deadline) && ctx.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		p.mu.Lock()
+		has := p.rooms[id] != nil
+		p.mu.Unlock()
+		if !has {
+			return true
+		}
+	}
+	return false
+}
+
+// unheard is more than the time after which a node notices what nobody has told it.
+const unheard = 20 * time.Second
 
 func unmarshal(data []byte, v any) {
 	if err := json.Unmarshal(data, v); err != nil {
