@@ -54,11 +54,11 @@ func (p *person) endsWithin(most time.Duration) {
 // nobodyIsHere waits until everybody has left.
 func (s *server) nobodyIsHere() {
 	s.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if p := s.dial(nil); p.must("user-join", reply{"username": "Looks"})["onlineCount"] == 1.0 {
+	p := s.dial(nil)
+	p.must("user-join", reply{"username": "Looks"})
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if here := p.must("who-is-here", reply{})["online"].([]any); len(here) == 1 {
 			return
-		} else {
-			p.Close()
 		}
 	}
 	s.t.Fatal("somebody is here who has no connection")
