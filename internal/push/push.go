@@ -30,7 +30,7 @@ const (
 	keep = 24 * time.Hour
 	// queued is how many messages may wait to be looked at. Past it they are not pushed: whoever writes does not wait for it.
 	queued = 4096
-	// idle is how long it is taken for granted that nobody wants to be told, when nobody did.
+	// idle is how long it is not asked again whether anybody wants to be told, when nobody did.
 	idle     = time.Second
 	timeout  = 20 * time.Second
 	maxTitle = 80 // characters
@@ -126,6 +126,8 @@ func (p *Push) Heard(e chat.Event) {
 	}
 }
 
+// listen looks at what was heard. When there was no device to be told, what comes next is gathered until it is asked for devices again, not
+// passed over: there may be one by then, perhaps by another node.
 func (p *Push) listen(ctx context.Context) {
 	var nobodyUntil time.Time
 	for {
@@ -133,20 +135,47 @@ func (p *Push) listen(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case m := <-p.heard:
-			if time.Now().Before(nobodyUntil) {
-				continue
-			}
+			list, over := p.gather(ctx, m, nobodyUntil)
 			some, err := p.o.Chat.Pushes(ctx)
 			if err == nil && !some {
 				nobodyUntil = time.Now().Add(idle)
 				continue
 			}
-			if err == nil {
-				err = p.consider(ctx, m)
+			p.dropped.Add(over)
+			for _, m := range list {
+				each := err
+				if each == nil {
+					each = p.consider(ctx, m)
+				}
+				if each != nil && ctx.Err() == nil {
+					p.o.Log.Warn("a message is not pushed", "room", m.RoomID, "seq", m.Seq, "error", each)
+				}
 			}
-			if err != nil && ctx.Err() == nil {
-				p.o.Log.Warn("a message is not pushed", "room", m.RoomID, "seq", m.Seq, "error", err)
+		}
+	}
+}
+
+// gather returns a message and those that are heard until some time, and how many there were too many.
+func (p *Push) gather(ctx context.Context, first *chat.Message, until time.Time) (list []*chat.Message, over int64) {
+	list = append(list, first)
+	wait := time.Until(until)
+	if wait <= 0 {
+		return list, 0
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return list, over
+		case <-t.C:
+			return list, over
+		case m := <-p.heard:
+			if len(list) == queued {
+				over++
+				continue
 			}
+			list = append(list, m)
 		}
 	}
 }

@@ -404,6 +404,24 @@ func TestWhoIsSpared(t *testing.T) {
 	})
 }
 
+// Whoever subscribes is told of what is written from then on, also when nobody was to be told a moment ago.
+func TestTheFirstDeviceIsToldAtOnce(t *testing.T) {
+	eachDB(t, anywhere, func(t *testing.T, f *fixture) {
+		ana, ben := f.person("ana"), f.person("ben")
+		room := f.direct(ana, ben)
+		f.say(ana, chat.Lobby, "for nobody")
+		time.Sleep(100 * time.Millisecond) // so that it has been seen that there is no device
+		f.subscribed(ben, "phone")
+		var want []string
+		for _, text := range []string{"one", "two"} {
+			want = append(want, notice("phone", "Ana", text, room, f.say(ana, room, text).Seq))
+		}
+		if got := f.service.received(2); !slices.Equal(got, want) {
+			t.Fatalf("got %q\nwant %q", got, want)
+		}
+	})
+}
+
 func TestAServiceThatIsAwayAndOneThatKnowsADeviceNoMore(t *testing.T) {
 	eachDB(t, anywhere, func(t *testing.T, f *fixture) {
 		ana, ben := f.person("ana"), f.person("ben")
