@@ -1,8 +1,8 @@
 package redis_test
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
