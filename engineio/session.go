@@ -200,16 +200,18 @@ func (s *Session) fail(how ending, reason Reason, err error) {
 	first := s.endLocked(how, reason, err, false)
 	s.mu.Unlock()
 	if first {
+		defer s.srv.background.Done()
 		s.tellClosed(reason, err)
 	}
 }
 
 // endLocked moves the session out of stateOpen and reports whether it did. With async set the handler is told from another
-// goroutine, because the caller may be the handler itself.
+// goroutine, because the caller may be the handler itself; without, the caller tells it, and then is done with srv.background.
 func (s *Session) endLocked(how ending, reason Reason, err error, async bool) bool {
 	if s.state != stateOpen {
 		return false
 	}
+	s.srv.background.Add(1) // before it is forgotten: Close waits until the handler has been told
 	s.state = stateClosed
 	if how.graceful {
 		s.state = stateEnding
@@ -227,7 +229,6 @@ func (s *Session) endLocked(how ending, reason Reason, err error, async bool) bo
 		s.srv.forget(s)
 	}
 	if async {
-		s.srv.background.Add(1)
 		go func() {
 			defer s.srv.background.Done()
 			s.tellClosed(reason, err)
