@@ -2,7 +2,6 @@ package redis_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -98,11 +97,7 @@ func (s *server) client(t testing.TB) rueidis.Client {
 func (s *server) options(t testing.TB, prefix string, timeout time.Duration) redis.Options {
 	return redis.Options{
 		Client: s.client(t), Prefix: prefix, RequestsTimeout: timeout,
-		OnError: func(err error) {
-			if !errors.Is(err, rueidis.ErrClosing) { // the test ends while something is on its way
-				t.Errorf("in the background: %v", err)
-			}
-		},
+		OnError: func(err error) { t.Errorf("in the background: %v", err) },
 	}
 }
 
