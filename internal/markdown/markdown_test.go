@@ -86,9 +86,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		if len(source) > 4000 {
-			t.Skip("longer than a message")
-		}
+		source = source[:min(len(source), 4000)] // no message is longer
 		nodes, size := 0, 0
 		var count func([]markdown.Node)
 		count = func(list []markdown.Node) {
