@@ -90,8 +90,12 @@ func (c *Chat) redraw(ctx context.Context, file []byte) ([]byte, error) {
 
 // Avatar returns a picture and its media type.
 func (c *Chat) Avatar(ctx context.Context, id string) (picture []byte, mediaType string, err error) {
+	return c.picture(ctx, `SELECT picture, media_type FROM avatars WHERE id = $1`, id)
+}
+
+func (c *Chat) picture(ctx context.Context, text, id string) (picture []byte, mediaType string, err error) {
 	var encoded string
-	err = c.db.QueryRow(ctx, `SELECT picture, media_type FROM avatars WHERE id = $1`, id).Scan(&encoded, &mediaType)
+	err = c.db.QueryRow(ctx, text, id).Scan(&encoded, &mediaType)
 	if db.IsNotFound(err) {
 		return nil, "", errorf(NotFound, "No such picture")
 	}

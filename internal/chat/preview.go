@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"encoding/base64"
 	"slices"
 
 	"parley/internal/db"
@@ -181,16 +180,5 @@ func previewsWanted(ctx context.Context, q db.Querier, roomID string) (wanted bo
 
 // PreviewPicture returns the picture of a preview and its media type. Whoever knows its id, which cannot be guessed, may have it.
 func (c *Chat) PreviewPicture(ctx context.Context, id string) (picture []byte, mediaType string, err error) {
-	var encoded string
-	err = c.db.QueryRow(ctx, `SELECT picture, media_type FROM preview_pictures WHERE id = $1`, id).Scan(&encoded, &mediaType)
-	if db.IsNotFound(err) {
-		return nil, "", errorf(NotFound, "No such picture")
-	}
-	if err == nil {
-		picture, err = base64.StdEncoding.DecodeString(encoded)
-	}
-	if err != nil {
-		return nil, "", unreadable(err)
-	}
-	return picture, mediaType, nil
+	return c.picture(ctx, `SELECT picture, media_type FROM preview_pictures WHERE id = $1`, id)
 }
