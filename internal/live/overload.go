@@ -26,7 +26,7 @@ const (
 	withoutEphemera           // typing, presence and others' receipts are not told
 	withoutSearch             // searches are refused
 	withoutConnections        // new connections are refused
-	withoutSends              // new messages, and whatever else is saved, are refused; what was taken is acknowledged
+	withoutSends              // new messages, and what has the limit of creations, are refused; what was taken is acknowledged
 )
 
 // begins is from which pressure on each degree is in force; 1 is as much as the settings allow. It ends a tenth below.
