@@ -243,4 +243,7 @@ func seed(b *testing.B, d *db.DB, user string, rooms int) {
 			b.Fatal(err)
 		}
 	}
+	if err := d.Analyze(b.Context()); err != nil {
+		b.Fatal(err)
+	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -155,6 +156,15 @@ func TestMigrateBetweenDatabases(t *testing.T) {
 	file, postgres := "sqlite:"+filepath.Join(dir, "parley.db"), dbtest.NewPostgres(t).URL
 	cli(t, 0, "migrate", "--from="+file, "--to="+postgres)
 	cli(t, 1, "migrate", "--from="+file, "--to="+postgres) // it has data now
+	d, err := db.Open(t.Context(), db.Options{URL: postgres})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var known float64 // of a table that was never looked at: -1
+	err = d.QueryRow(t.Context(), `SELECT reltuples FROM pg_class WHERE oid = 'log'::regclass`).Scan(&known)
+	if err = errors.Join(err, d.Close()); err != nil || known < 1 {
+		t.Fatalf("Postgres does not know how much has come: %v, %v", known, err)
+	}
 	for _, where := range []string{postgres, "sqlite:" + filepath.Join(t.TempDir(), "back.db")} {
 		if where != postgres {
 			cli(t, 0, "migrate", "--from="+postgres, "--to="+where)

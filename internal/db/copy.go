@@ -104,7 +104,20 @@ func Copy(ctx context.Context, from, to *DB, progress func(table string, rows in
 		}
 		return verify(ctx, tx, copied)
 	})
+	if err == nil {
+		err = to.Analyze(ctx)
+	}
 	return copied, err
+}
+
+// Analyze has the database find out how much it holds, after very much has come into it at once. Postgres does so by itself within a minute
+// or two; until then it takes tables for small, and reads a room's whole log, sorted, for its last page. SQLite plans without.
+func (d *DB) Analyze(ctx context.Context) error {
+	if d.Dialect != Postgres {
+		return nil
+	}
+	_, err := d.write.ExecContext(ctx, `ANALYZE`)
+	return err
 }
 
 func (d *DB) snapshotIsolation() sql.IsolationLevel {
