@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { Parley, account, connected, launch, person, violations } from './harness.mjs';
+import { Parley, account, becomes, connected, launch, person, violations } from './harness.mjs';
 import { Mailbox } from './mail.mjs';
 import { Provider } from './provider.mjs';
 
@@ -66,7 +66,7 @@ test('a new server greets its first visitor, who may come in all the same, and i
     await open(ben.page, '');
     await ben.page.getByRole('group', { name: 'Account' }).getByRole('button', { name: 'Create account' }).click();
     await ben.page.getByText('What you have written stays yours').waitFor();
-    assert.equal(await ben.page.getByRole('region', { name: 'Welcome to your new server' }).count(), 0);
+    await becomes(() => ben.page.getByRole('region', { name: 'Welcome to your new server' }).count(), 0);
     assert.deepEqual([...ana.problems, ...ben.problems], []);
     await ana.context.close();
     await ben.context.close();
@@ -84,7 +84,7 @@ test('somebody who does not want to set the server up says so once', async () =>
     await page.reload();
     await connected(page);
     await page.getByRole('button', { name: /^Your account/ }).waitFor();
-    assert.equal(await page.locator('.set-up').count(), 0);
+    await becomes(() => page.locator('.set-up').count(), 0);
     await context.close();
   } finally {
     await fresh.stop();
@@ -189,7 +189,7 @@ test('an address is confirmed by a letter, and a forgotten password is set anew 
   await page.getByLabel('New password', { exact: true }).fill('quite another password');
   await page.getByRole('button', { name: 'Set a new password' }).click();
   await page.getByText('Your new password is set').waitFor();
-  assert.equal(new URL(page.url()).hash, '', 'the token does not stay in the address');
+  await becomes(() => new URL(page.url()).hash, '', 'the token does not stay in the address');
   await page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click();
   await page.getByLabel('Account name').fill('eva');
   await page.getByLabel('Password', { exact: true }).fill('quite another password');
@@ -266,8 +266,8 @@ test('an OpenID provider signs somebody in', async () => {
     await open(oda.page, '');
     await oda.page.getByRole('button', { name: 'Continue with The office' }).click();
     await oda.page.getByRole('button', { name: 'Account oda' }).waitFor();
-    assert.equal(await oda.page.locator('.my-lines .name').textContent(), 'Oda');
-    assert.equal(new URL(oda.page.url()).hash, '');
+    await becomes(() => oda.page.locator('.my-lines .name').textContent(), 'Oda');
+    await becomes(() => new URL(oda.page.url()).hash, '');
     await oda.page.reload();
     await oda.page.getByRole('button', { name: 'Account oda' }).waitFor();
     await open(oda.page, 'oda', 'Security');
@@ -295,7 +295,7 @@ test('an invitation says where it leads, and signs up', async () => {
     await ben.page.getByText(`You are invited to ${new URL(closed.url).host}`).waitFor();
     assert.deepEqual(await violations(ben.page), []);
     await account(ben.page, 'ben');
-    assert.equal(new URL(ben.page.url()).hash, '');
+    await becomes(() => new URL(ben.page.url()).hash, '');
     const stranger = await person(browser, closed.url, { bypassCSP: true });
     await stranger.page.getByRole('group', { name: 'Account' }).getByRole('button', { name: 'Create account' }).click();
     await stranger.page.getByText('An account is made by an invitation here').waitFor();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Parley, connected, eventually, launch, line, person, rename, say, seesOnce, showPeople } from './harness.mjs';
+import { Parley, becomes, connected, eventually, launch, line, person, rename, say, seesOnce, showPeople } from './harness.mjs';
 
 let browser, server;
 before(async () => {
@@ -29,7 +29,7 @@ test('two people converse, each message once, and a reload shows the history', a
   const authors = await ana.page.locator('.message .author').allTextContents();
   assert.deepEqual(authors, ['Ana', 'Ben']);
   await showPeople(ana.page);
-  assert.equal(await ana.page.locator('.people li').count(), 2);
+  await becomes(() => ana.page.locator('.people li').count(), 2);
   assert.deepEqual([...ana.problems, ...ben.problems], []);
   await ana.context.close();
   await ben.context.close();
@@ -45,8 +45,8 @@ test('a text goes out exactly as written, and a name can be changed', async () =
   await ana.page.getByLabel('Message General').press('Enter');
   const arrived = line(ben.page, 'with a second line');
   await arrived.waitFor();
-  assert.equal(await arrived.textContent(), text);
-  assert.equal(await arrived.locator('a').getAttribute('href'), 'https://example.test/a?b=1&c=2');
+  await becomes(() => arrived.textContent(), text);
+  await becomes(() => arrived.locator('a').getAttribute('href'), 'https://example.test/a?b=1&c=2');
   await rename(ana.page, 'Anastasia');
   await showPeople(ben.page);
   await ben.page.locator('.people', { hasText: 'Anastasia' }).waitFor();
@@ -62,7 +62,7 @@ test('typing is shown to the others, and ends', async () => {
   await connected(ben.page);
   await ana.page.getByLabel('Message General').pressSequentially('hm', { delay: 20 });
   await ben.page.getByTestId('typing').filter({ hasText: 'Ana is typing…' }).waitFor();
-  assert.equal(await ana.page.getByTestId('typing').textContent(), '');
+  await becomes(() => ana.page.getByTestId('typing').textContent(), '');
   await eventually(async () => (await ben.page.getByTestId('typing').textContent()) === '', 'the end of typing', 7000);
   await ana.context.close();
   await ben.context.close();
@@ -88,7 +88,7 @@ test('the number of people is right after joins, leaves, reloads and crashes', a
   crash.send('Page.crash').catch(() => {}); // the answer never comes: the tab is gone
   await eventually(async () => (await count(ana)) === '1', "Ben's tab crashed");
   await showPeople(ana.page);
-  assert.equal(await ana.page.locator('.people li').count(), 1);
+  await becomes(() => ana.page.locator('.people li').count(), 1);
   await ana.context.close();
   await ben.context.close();
 });
@@ -133,7 +133,7 @@ test('too long a message is refused where it is written, not cut', async () => {
   await connected(ana.page);
   await ana.page.getByLabel('Message General').fill('x'.repeat(4001));
   await ana.page.getByText('1 character too many').waitFor();
-  assert.equal(await ana.page.getByRole('button', { name: 'Send', exact: true }).isDisabled(), true);
+  await becomes(() => ana.page.getByRole('button', { name: 'Send', exact: true }).isDisabled(), true);
   await ana.page.getByLabel('Message General').fill('y'.repeat(4000));
   await ana.page.getByLabel('Message General').press('Enter');
   await seesOnce(ana.page, 'y'.repeat(4000));
@@ -148,7 +148,7 @@ test('older messages load above without moving what is read', async () => {
   await ana.page.reload();
   await connected(ana.page);
   await seesOnce(ana.page, 'numbered 90.');
-  assert.equal(await line(ana.page, 'numbered 20.').count(), 0);
+  await becomes(() => line(ana.page, 'numbered 20.').count(), 0);
   const scroller = ana.page.getByRole('log');
   await eventually(async () => {
     await scroller.evaluate((e) => (e.scrollTop = Math.max(0, e.scrollTop - 300)));

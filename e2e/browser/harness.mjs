@@ -1,4 +1,5 @@
 // What every journey needs: the built binary on a free port with a folder of its own, and a real browser.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -6,6 +7,7 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { chromium } from 'playwright-core';
 
 const binary = process.env.PARLEY_BIN ?? new URL('../../bin/parley', import.meta.url).pathname;
@@ -125,7 +127,11 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 /** What axe finds on a page, whose policy has to be bypassed for it. */
 export async function violations(page) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
-  const found = await page.evaluate(() => window.axe.run(document));
+  const found = await page.evaluate(async () => {
+    const passing = document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity);
+    await Promise.allSettled(passing.map((a) => a.finished)); // what fades in has not its colours yet
+    return window.axe.run(document);
+  });
   return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`);
 }
 
@@ -180,6 +186,17 @@ export async function seesOnce(page, text) {
   await line(page, text).first().waitFor({ timeout: 15_000 });
   const n = await line(page, text).count();
   if (n !== 1) throw new Error(`"${text}" stands ${n} times`);
+}
+
+/** Waits until what is read from a page equals something: a page follows what it was told, but not within the same moment. */
+export async function becomes(read, expected, what = String(read), timeout = 15_000) {
+  const end = Date.now() + timeout;
+  for (;;) {
+    const actual = await read();
+    if (isDeepStrictEqual(actual, expected)) return;
+    if (Date.now() > end) return assert.deepEqual(actual, expected, what);
+    await new Promise((r) => setTimeout(r, 50));
+  }
 }
 
 export async function eventually(check, what, timeout = 15_000) {

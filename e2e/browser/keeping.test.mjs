@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Parley, account, act, connected, eventually, launch, line, newRoom, person, say, seesOnce } from './harness.mjs';
+import { Parley, account, act, becomes, connected, eventually, launch, line, newRoom, person, say, seesOnce } from './harness.mjs';
 
 let browser, server;
 before(async () => {
@@ -80,7 +80,7 @@ test('favourites, muting, drafts and blocking are the same on all devices', asyn
   await dora.page.getByLabel('Message General').press('Enter');
   await seesOnce(phone.page, 'half a thought');
   await eventually(async () => (await phone.page.getByLabel('Message General').inputValue()) === '', 'the draft is gone there too');
-  assert.equal(await dora.page.getByLabel('Message General').inputValue(), '');
+  await becomes(() => dora.page.getByLabel('Message General').inputValue(), '');
 
   await say(emil.page, 'something unpleasant');
   await seesOnce(dora.page, 'something unpleasant');
@@ -124,7 +124,7 @@ test('a poll is made, voted in and closed; what is sent later and reminders are 
   await eventually(() => poll(gus).getByRole('radio', { name: /Thursday/ }).isChecked(), 'what one chose, after a reload');
   await act(finn.page, 'Which day?', 'Close the poll');
   await poll(gus).getByText('closed').waitFor();
-  assert.equal(await poll(gus).getByRole('radio', { name: /Friday/ }).isDisabled(), true);
+  await becomes(() => poll(gus).getByRole('radio', { name: /Friday/ }).isDisabled(), true);
 
   await finn.page.getByLabel('Message General').fill('good morning, all');
   await finn.page.getByRole('button', { name: 'Send later' }).click();

@@ -1,7 +1,7 @@
 // The page in other languages: the browser's by itself, or a chosen one, from right to left where that is how it is written.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Parley, connected, launch, person, seesOnce, violations } from './harness.mjs';
+import { Parley, becomes, connected, launch, person, seesOnce, violations } from './harness.mjs';
 
 let browser, server;
 before(async () => {
@@ -23,7 +23,7 @@ for (const [locale, dir, words] of [
     const ana = await person(browser, server.url, { name: 'Ana', locale, bypassCSP: true });
     const { page } = ana;
     await connected(page);
-    assert.deepEqual(await page.evaluate(() => [document.documentElement.lang, document.documentElement.dir]), [locale.split('-')[0], dir]);
+    await becomes(() => page.evaluate(() => [document.documentElement.lang, document.documentElement.dir]), [locale.split('-')[0], dir]);
     await page.getByLabel(words.compose).fill(`said in ${locale}`);
     await page.getByLabel(words.compose).press('Enter');
     await seesOnce(page, `said in ${locale}`);
@@ -35,7 +35,7 @@ for (const [locale, dir, words] of [
     assert.equal(overflow, 0, 'the page is wider than its window');
     await page.locator('select:has(option[lang=ar])').selectOption('en');
     await page.getByRole('dialog', { name: 'Settings' }).waitFor();
-    assert.equal(await page.evaluate(() => document.documentElement.dir), 'ltr');
+    await becomes(() => page.evaluate(() => document.documentElement.dir), 'ltr');
     await page.reload();
     await page.getByLabel('Message General').waitFor();
     assert.deepEqual(ana.problems, []);

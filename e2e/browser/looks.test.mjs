@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { Parley, account, act, connected, launch, newRoom, person, say, seesOnce, showPeople, write } from './harness.mjs';
+import { Parley, account, act, becomes, connected, launch, newRoom, person, say, seesOnce, showPeople, write } from './harness.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let browser, server;
@@ -107,13 +107,13 @@ test('a dialog that takes the place of another stays open', async () => {
     await page.keyboard.press('Control+k');
     await page.keyboard.press('Control+/'); // while the first is open
     await page.waitForTimeout(100);
-    assert.equal(await dialog('Keys').isVisible(), true);
+    await becomes(() => dialog('Keys').isVisible(), true);
     await page.evaluate(() => { // Escape and the next one at once, before the browser has told of the closing
       document.querySelector('dialog').close();
       dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true }));
     });
     await page.waitForTimeout(100);
-    assert.equal(await dialog('Find rooms and people').isVisible(), true);
+    await becomes(() => dialog('Find rooms and people').isVisible(), true);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   }

@@ -6,7 +6,7 @@ import { createServer, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Parley, connected, eventually, launch, line, person, say, seesOnce, violations, watch } from './harness.mjs';
+import { Parley, becomes, connected, eventually, launch, line, person, say, seesOnce, violations, watch } from './harness.mjs';
 
 let browser, server;
 before(async () => {
@@ -73,7 +73,7 @@ test('the page starts without a connection, with what was read last, and what is
   await ana.context.setOffline(true);
   await ana.page.reload();
   await seesOnce(ana.page, 'read before the tunnel');
-  assert.equal(await ana.page.getByRole('heading', { name: 'General' }).count(), 1);
+  await becomes(() => ana.page.getByRole('heading', { name: 'General' }).count(), 1);
   await say(ana.page, 'written in the tunnel');
   await line(ana.page, 'written in the tunnel').waitFor();
   await ana.page.close();
@@ -133,7 +133,7 @@ test('a newer version is offered, and taken when the person wants it', async () 
     const ana = await person(browser, front.url, { name: 'Ana', bypassCSP: true });
     await connected(ana.page);
     await kept(ana.page);
-    assert.equal(await ana.page.getByText('A newer version of this page is ready.').count(), 0);
+    await becomes(() => ana.page.getByText('A newer version of this page is ready.').count(), 0);
     front.state.newer = true;
     await ana.page.evaluate(async () => (await navigator.serviceWorker.getRegistration()).update());
     await ana.page.getByText('A newer version of this page is ready.').waitFor();
@@ -142,7 +142,7 @@ test('a newer version is offered, and taken when the person wants it', async () 
     await ana.page.getByRole('button', { name: 'Reload' }).click();
     await eventually(() => ana.page.evaluate(() => window.before === undefined), 'the page is loaded anew');
     await connected(ana.page);
-    assert.equal(await ana.page.getByText('A newer version of this page is ready.').count(), 0);
+    await becomes(() => ana.page.getByText('A newer version of this page is ready.').count(), 0);
     assert.deepEqual(ana.problems, []);
     await ana.context.close();
   } finally {

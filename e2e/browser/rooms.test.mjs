@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Parley, account, act, connected, eventually, launch, line, newRoom, person, say, seesOnce, showPeople, write } from './harness.mjs';
+import { Parley, account, act, becomes, connected, eventually, launch, line, newRoom, person, say, seesOnce, showPeople, write } from './harness.mjs';
 
 let browser, server;
 before(async () => {
@@ -31,7 +31,7 @@ test('a private room, from its making to leaving it', async () => {
   await link.waitFor();
   await link.click();
   await seesOnce(ben.page, 'hello @ben');
-  assert.equal(await line(ben.page, 'before anybody came').count(), 0);
+  await becomes(() => line(ben.page, 'before anybody came').count(), 0);
   await eventually(async () => (await ana.page.locator('.sent.read').count()) > 0, 'the tick of what was read');
 
   await act(ben.page, 'hello @ben', 'Reply');
@@ -47,7 +47,7 @@ test('a private room, from its making to leaving it', async () => {
   await act(ben.page, 'hello to you too', 'Delete');
   await ben.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await ana.page.locator('.deleted').waitFor();
-  assert.equal(await line(ana.page, 'hello to you too').count(), 0);
+  await becomes(() => line(ana.page, 'hello to you too').count(), 0);
 
   await ana.page.locator('.members button', { hasText: 'Ben' }).click();
   await ana.page.getByRole('button', { name: 'Remove from this room' }).click();
@@ -68,7 +68,7 @@ test('an account is the same person on another device, which can be signed out',
   await phone.page.reload();
   await connected(phone.page);
   await seesOnce(phone.page, 'hello @ben');
-  assert.equal(await phone.page.evaluate(() => localStorage.getItem('parley.token')), null, 'the token is where scripts can read it');
+  await becomes(() => phone.page.evaluate(() => localStorage.getItem('parley.token')), null, 'the token is where scripts can read it');
   const desk = await person(browser, server.url, { name: 'Somebody else' });
   await connected(desk.page);
   await account(desk.page, 'ana', { mode: 'Sign in' });
@@ -101,9 +101,9 @@ test('direct messages, found by search, and drafts that stay in their rooms', as
   await seesOnce(dora.page, 'the crème brûlée is ready');
   await dora.page.getByLabel('Message Cleo').fill('a draft for Cleo');
   await dora.page.getByRole('button', { name: /^General/ }).click();
-  assert.equal(await dora.page.getByLabel('Message General').inputValue(), '');
+  await becomes(() => dora.page.getByLabel('Message General').inputValue(), '');
   await dora.page.getByRole('navigation', { name: 'Direct messages' }).getByRole('button', { name: /^Cleo/ }).click();
-  assert.equal(await dora.page.getByLabel('Message Cleo').inputValue(), 'a draft for Cleo');
+  await becomes(() => dora.page.getByLabel('Message Cleo').inputValue(), 'a draft for Cleo');
   await dora.page.locator('.room-header').getByLabel('Search messages').click();
   await eventually(async () => {
     await dora.page.getByRole('searchbox', { name: 'Search messages' }).fill('creme brulee');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Parley, account, act, connected, eventually, launch, line, person, say, seesOnce } from './harness.mjs';
+import { Parley, account, act, becomes, connected, eventually, launch, line, person, say, seesOnce } from './harness.mjs';
 
 let browser, server;
 before(async () => {
@@ -57,15 +57,15 @@ test('a message is drawn from its Markdown, the same for both', async () => {
   await line(ben.page, 'A plan').hover();
   await text.getByRole('button', { name: 'Copy code' }).click();
   await text.getByRole('button', { name: 'Copied' }).waitFor();
-  assert.equal(await ben.page.evaluate(() => navigator.clipboard.readText()), 'const answer = "42"; // of all');
+  await becomes(() => ben.page.evaluate(() => navigator.clipboard.readText()), 'const answer = "42"; // of all');
 
   // What is hidden is neither read nor followed before it is asked for.
   const hidden = text.getByRole('button', { name: 'Hidden: show' });
-  assert.equal(await text.getByRole('link', { name: /spoiled/ }).count(), 0);
+  await becomes(() => text.getByRole('link', { name: /spoiled/ }).count(), 0);
   await hidden.focus();
   await hidden.press('Enter');
   await text.getByRole('link', { name: 'https://spoiled.test/' }).waitFor();
-  assert.equal(await line(ana.page, 'A plan').getByRole('button', { name: 'Hidden: show' }).count(), 1, 'hidden from others as before');
+  await becomes(() => line(ana.page, 'A plan').getByRole('button', { name: 'Hidden: show' }).count(), 1, 'hidden from others as before');
 
   await act(ben.page, 'A plan', 'Reply');
   await ben.page.getByText('Replying to Ana: A plan Some bold, slanted').waitFor();
@@ -76,7 +76,7 @@ test('a message is drawn from its Markdown, the same for both', async () => {
   const chip = line(ben.page, 'what do you say').getByRole('button', { name: '@ben' });
   await chip.click();
   await ben.page.locator('.profile', { hasText: '@ben' }).waitFor();
-  assert.equal(await line(ben.page, 'what do you say').locator('.mention').count(), 1);
+  await becomes(() => line(ben.page, 'what do you say').locator('.mention').count(), 1);
   assert.deepEqual([...ana.problems, ...ben.problems], []);
   await ana.context.close();
   await ben.context.close();
@@ -102,7 +102,7 @@ test('the composer formats what is selected, shows how it will look, and breaks 
   await page.getByRole('button', { name: 'List', exact: true }).click();
   await eventually(async () => (await field.inputValue()) === '- one\n- two', 'a list');
   await page.getByRole('button', { name: 'Preview' }).click();
-  assert.deepEqual(await page.locator('.preview li').allTextContents(), ['one', 'two']);
+  await becomes(() => page.locator('.preview li').allTextContents(), ['one', 'two']);
   await field.fill('```');
   await field.press('End');
   await field.press('Enter');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Parley, account, act, connected, eventually, launch, person, say, seesOnce } from './harness.mjs';
+import { Parley, account, act, becomes, connected, eventually, launch, person, say, seesOnce } from './harness.mjs';
 
 let browser, server;
 before(async () => {
@@ -30,7 +30,7 @@ test('a thread: replies beside the room, followed, unread elsewhere, also sent t
   await thread(ben).locator('.thread-root strong', { hasText: 'ship' }).waitFor();
   await reply(ben, 'Friday is better');
   await thread(ben).locator('.message', { hasText: 'Friday is better' }).waitFor();
-  assert.equal(await ben.page.locator('.room .message', { hasText: 'Friday' }).count(), 0, 'a reply is not in the room');
+  await becomes(() => ben.page.locator('.room .message', { hasText: 'Friday' }).count(), 0, 'a reply is not in the room');
 
   // Whoever wrote the message follows its thread, and is told.
   const entry = ana.page.getByRole('button', { name: /^Threads/ });
@@ -63,7 +63,7 @@ test('a thread: replies beside the room, followed, unread elsewhere, also sent t
   await connected(ana.page);
   await thread(ana).locator('.message.highlighted', { hasText: 'Friday is better' }).waitFor();
   await thread(ana).locator('.message', { hasText: 'nobody else is told of this' }).waitFor();
-  assert.equal(await ana.page.locator('.room .message', { hasText: 'shall we ship' }).count(), 1);
+  await becomes(() => ana.page.locator('.room .message', { hasText: 'shall we ship' }).count(), 1);
 
   // Written without a connection it waits, and arrives once.
   await ben.context.setOffline(true);
@@ -73,7 +73,7 @@ test('a thread: replies beside the room, followed, unread elsewhere, also sent t
   await server.start();
   await ben.context.setOffline(false);
   await thread(ana).locator('.message[data-seq]', { hasText: 'written offline' }).waitFor({ timeout: 30_000 });
-  assert.equal(await thread(ana).locator('.message', { hasText: 'written offline' }).count(), 1);
+  await becomes(() => thread(ana).locator('.message', { hasText: 'written offline' }).count(), 1);
   assert.deepEqual([...ana.problems, ...ben.problems], []);
   await ana.context.close();
   await ben.context.close();
