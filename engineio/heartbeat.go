@@ -69,6 +69,23 @@ func (s *Session) checkDeadline() bool {
 	return false
 }
 
+// endIfOverdue ends the session at its deadline although the timer has not been served yet: a busy machine wakes a request as
+// late as a timer, and in any order.
+func (s *Session) endIfOverdue() {
+	if s.state == stateOpen && !time.Now().Before(s.deadline) {
+		s.checkDeadline()
+	}
+}
+
+// overdue is endIfOverdue for who does not hold the lock; it reports whether the session has ended because of it.
+func (s *Session) overdue() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wasOpen := s.state == stateOpen
+	s.endIfOverdue()
+	return wasOpen && s.state != stateOpen
+}
+
 // heartbeat handles a ping or pong and reports whether the client was entitled to send it.
 func (s *Session) heartbeat(p incoming) bool {
 	if s.handshake.EIO == 3 {

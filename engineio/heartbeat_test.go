@@ -100,6 +100,26 @@ func TestSilentPollingClientEnds(t *testing.T) {
 	})
 }
 
+// What a client sends after its deadline comes too late, also when the timer is later still.
+func TestTheDeadlineHoldsBeforeItsTimer(t *testing.T) {
+	inBubble(t, Options{}, func(t *testing.T, f *fixture) {
+		start := time.Now()
+		var open struct{ SID string }
+		if err := json.Unmarshal([]byte(f.serve("GET", polling, "")[1:]), &open); err != nil {
+			t.Fatal(err)
+		}
+		s := f.srv.Session(open.SID)
+		s.mu.Lock()
+		s.timer.Stop()
+		s.mu.Unlock()
+		time.Sleep(45 * time.Second)
+		if got := f.serve("POST", polling+"&sid="+open.SID, "4late"); got == "ok" {
+			t.Error("it was taken")
+		}
+		f.expectEndAt(start, 45*time.Second, ReasonPingTimeout)
+	})
+}
+
 // A late pong is as good as an early one, and what else comes in the meantime puts the deadline off, once.
 func TestOtherPacketsPutThePongOffOnce(t *testing.T) {
 	inBubble(t, Options{}, func(_ *testing.T, f *fixture) {

@@ -91,9 +91,7 @@ func (s *Session) endPatience() {
 // serveGet holds a poll until there is something to send.
 func (p *pollLink) serveGet(w http.ResponseWriter, r *http.Request, s *Session) {
 	s.mu.Lock()
-	if s.state == stateOpen && !time.Now().Before(s.deadline) {
-		s.checkDeadline()
-	}
+	s.endIfOverdue()
 	if p.retired || s.state == stateClosed {
 		s.mu.Unlock()
 		s.srv.refuse(w, r, &Refusal{Code: CodeBadRequest})
@@ -208,6 +206,10 @@ func (p *pollLink) servePost(w http.ResponseWriter, r *http.Request, s *Session)
 		return
 	}
 	defer p.posting.Store(false)
+	if s.overdue() {
+		s.srv.refuse(w, r, &Refusal{Code: CodeBadRequest})
+		return
+	}
 	body, err := readBody(r, s.srv.opts.MaxPayload)
 	if errors.Is(err, errBodyTooLarge) {
 		s.srv.headers(w.Header(), r, false)
