@@ -74,7 +74,7 @@ check: web/dist/index.html ## lint, and look for known vulnerabilities
 	./scripts/vulncheck
 	cd web && npm run --silent check
 
-bench: deps ## measure: beside Node's socket.io in the same run, with 1 to 4 nodes, on the wire, with 100,000 connections, the log, the search
+bench: deps ## measure: beside socket.io on Node and on Bun, and centrifuge, in the same run, with 1 to 4 nodes, on the wire, with 100,000 connections, the log, the search
 	go run ./e2e/bench
 	go test -run '^$$' -bench . -benchtime 3s -timeout 60m ./internal/chat
 

@@ -1,6 +1,6 @@
-// Bench measures Socket.IO servers side by side: Parley's engine (e2e/conformance -suite bench), Node's socket.io, and Parley itself, which stores every
-// message before it acknowledges it, in the same
-// run, each on one processor with the load generator on another. It prints what it measured, on which machine, with medians and
+// Bench measures realtime servers side by side, in the same run, each on one processor with the load generator on another: Parley's
+// engine (e2e/conformance -suite bench), socket.io on Node and on Bun, centrifuge, and Parley itself, which stores every message
+// before it acknowledges it. It prints what it measured, on which machine, with medians and
 // spread, because machines are noisy: compare ratios, not absolute numbers.
 //
 //	go run ./e2e/bench [-what peers] [-rounds 3] [-time 4s] [-only fan-out]

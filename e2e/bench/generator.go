@@ -25,12 +25,14 @@ type generator struct {
 	onAnswer func(c *conn, head []byte)
 	acks     int
 	events   int
+	dialect  *dialect // nil for Socket.IO
 }
 
 // conn is one client.
 type conn struct {
 	fd      int
 	scanner scanner
+	tail    []byte // of what has been read, for a dialect
 }
 
 func newGenerator(ports ...int) (*generator, error) {
@@ -67,8 +69,12 @@ func (g *generator) dial() (*conn, error) {
 	return &conn{fd: fd}, nil
 }
 
-const upgradeRequest = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n" +
-	"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+var upgradeRequest = upgradeTo("/socket.io/?EIO=4&transport=websocket")
+
+func upgradeTo(path string) string {
+	return "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n" +
+		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+}
 
 // join opens a WebSocket, connects to the main namespace and is in the chat when it returns.
 func (g *generator) join() (*conn, error) {
@@ -76,7 +82,11 @@ func (g *generator) join() (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.handshake(g.buf); err != nil {
+	join := c.handshake
+	if g.dialect != nil {
+		join = func(buf []byte) error { return g.dialect.join(c, buf) }
+	}
+	if err := join(g.buf); err != nil {
 		return nil, errors.Join(err, unix.Close(c.fd))
 	}
 	return c, nil
@@ -180,6 +190,10 @@ func (g *generator) poll(wait time.Duration) error {
 		}
 		if err != nil || n == 0 {
 			return fmt.Errorf("the server closed a connection: %w", cmp.Or(err, io.EOF))
+		}
+		if g.dialect != nil {
+			g.dialect.read(g, c, g.buf[:n])
+			continue
 		}
 		c.scanner.scan(g.buf[:n], func(head []byte) { g.frame(c, head) })
 	}

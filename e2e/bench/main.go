@@ -31,7 +31,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each scenario is run for each server; the median counts")
 	flag.DurationVar(&o.seconds, "time", 4*time.Second, "how long a measurement lasts")
 	flag.StringVar(&o.only, "only", "", "run only scenarios whose name contains this")
-	flag.StringVar(&o.peers, "peers", "parley,node,durable", "the servers to measure; ratios are to node. durable is the product, which stores every message before its acknowledgement")
+	flag.StringVar(&o.peers, "peers", "parley,node,bun,centrifuge,durable", "the servers to measure; ratios are to node. durable is the product, which stores every message before its acknowledgement; centrifuge has a protocol of its own, and only fans out")
 	flag.StringVar(&o.profile, "profile", "", "folder for a CPU profile of parley in each scenario, which slows it down a little")
 	flag.IntVar(&o.connections, "connections", 100_000, "connections of the crowd")
 	flag.IntVar(&o.each, "each", 20, "connections of each person of the crowd")
@@ -122,5 +122,6 @@ func measure(p peer, sc scenario, o options) ([]float64, error) {
 		return nil, err
 	}
 	defer g.close()
+	g.dialect = p.dialect
 	return sc.run(g, s, o.seconds)
 }

@@ -121,7 +121,11 @@ func (f *flood) answered(c *conn, head []byte) {
 	f.note(took < late)
 }
 
+// note counts by seconds what is sent openly.
 func (f *flood) note(good bool) {
+	if f.begun.IsZero() {
+		return
+	}
 	second := int(time.Since(f.begun).Seconds())
 	for len(f.good) <= second {
 		f.good, f.bad = append(f.good, 0), append(f.bad, 0)

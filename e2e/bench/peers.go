@@ -23,6 +23,7 @@ type peer struct {
 	product bool // stores every message, and knows only the events of the product
 	command func(port int) *exec.Cmd
 	under   string // what it is run by; empty for nothing
+	dialect *dialect
 }
 
 type peerSet struct {
@@ -47,6 +48,10 @@ func preparePeers(names []string) (*peerSet, error) {
 			p, err = set.durable()
 		case "node":
 			p, err = set.node()
+		case "bun":
+			p, err = set.bun()
+		case "centrifuge":
+			p, err = set.centrifuge()
 		default:
 			err = fmt.Errorf("unknown server %q", name)
 		}
@@ -87,20 +92,11 @@ func (s *peerSet) durable() (peer, error) {
 	}}, nil
 }
 
-// node installs the packages that peers/node names, in a folder of its own.
+// node is Socket.IO's own server on Node.
 func (s *peerSet) node() (peer, error) {
-	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", "parley/e2e/bench").Output()
+	dir, err := s.install("node")
 	if err != nil {
 		return peer{}, err
-	}
-	dir := filepath.Join(s.dir, "node")
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(strings.TrimSpace(string(out)), "peers", "node"))); err != nil {
-		return peer{}, err
-	}
-	install := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
-	install.Dir = dir
-	if out, err := install.CombinedOutput(); err != nil {
-		return peer{}, fmt.Errorf("npm ci: %w: %s", err, out)
 	}
 	version, err := exec.Command("node", "-p", "require('"+dir+"/node_modules/socket.io/package.json').version").Output()
 	if err != nil {
@@ -112,6 +108,60 @@ func (s *peerSet) node() (peer, error) {
 		cmd.Dir = dir
 		return cmd
 	}}, nil
+}
+
+// bun is Socket.IO's own server on Bun, with the engine made for it.
+func (s *peerSet) bun() (peer, error) {
+	dir, err := s.install("bun")
+	if err != nil {
+		return peer{}, err
+	}
+	return peer{name: "bun", product: false, command: func(port int) *exec.Cmd {
+		cmd := exec.Command(filepath.Join(dir, "node_modules", ".bin", "bun"), "server.mjs", strconv.Itoa(port))
+		cmd.Dir = dir
+		return cmd
+	}}, nil
+}
+
+// centrifuge builds a module of its own.
+func (s *peerSet) centrifuge() (peer, error) {
+	dir, err := sources("centrifuge")
+	if err != nil {
+		return peer{}, err
+	}
+	bin := filepath.Join(s.dir, "centrifuge")
+	build := exec.Command("go", "build", "-trimpath", "-o", bin, ".")
+	build.Dir, build.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return peer{}, fmt.Errorf("%w: %s", err, out)
+	}
+	return peer{name: "centrifuge", product: false, dialect: centrifuge, command: func(port int) *exec.Cmd {
+		return exec.Command(bin, strconv.Itoa(port))
+	}}, nil
+}
+
+// sources is where a peer's own files are.
+func sources(name string) (string, error) {
+	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", "parley/e2e/bench").Output()
+	return filepath.Join(strings.TrimSpace(string(out)), "peers", name), err
+}
+
+// install copies a peer's files into a folder of its own and installs there the packages that they name.
+func (s *peerSet) install(name string) (string, error) {
+	from, err := sources(name)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(s.dir, name)
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+		return "", err
+	}
+	npm := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error")
+	npm.Dir = dir
+	if out, err := npm.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm ci: %w: %s", err, out)
+	}
+	return dir, nil
 }
 
 // instance is a running server.

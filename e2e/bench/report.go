@@ -55,7 +55,7 @@ func report(sc scenario, peers []peer, results map[string][]float64) {
 			if len(v) == 0 {
 				continue
 			}
-			line := fmt.Sprintf("  %-34s %-8s %12.4g  (%.4g–%.4g)", figure, p.name, median(v), slices.Min(v), slices.Max(v))
+			line := fmt.Sprintf("  %-34s %-10s %12.4g  (%.4g–%.4g)", figure, p.name, median(v), slices.Min(v), slices.Max(v))
 			if base > 0 && p.name != "node" {
 				line += fmt.Sprintf("  %6.2f × Node", median(v)/base)
 				if i == 0 && sc.goal != "" {

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // scenario is one thing that is measured. run returns a value for each figure.
@@ -26,24 +22,31 @@ const (
 	engines  servers = iota // which only pass messages on
 	products                // which store them
 	both
+	all // also those of another protocol
 )
 
-func (s servers) has(p peer) bool { return s == both || (s == products) == p.product }
+func (s servers) has(p peer) bool {
+	if p.dialect != nil {
+		return s == all
+	}
+	return s >= both || (s == products) == p.product
+}
 
 const chatText = `42%d["chat-message",{"text":"` + ordinary + `"}]`
 
 var scenarios = []scenario{
-	{"fan-out, 1,000 clients, 16 outstanding", fanOutFigures, "≥ 15", fanOut(1000, 16), both},
-	{"fan-out, 5,000 clients, 16 outstanding", fanOutFigures, "≥ 14", fanOut(5000, 16), both},
-	{"fan-out, 1,000 clients, 4 outstanding", fanOutFigures, "≥ 4", fanOut(1000, 4), both},
-	{"fan-out, 1,000 clients, 1 outstanding", fanOutFigures, "≥ 1.8", fanOut(1000, 1), both},
+	{"fan-out, 1,000 clients, 16 outstanding", fanOutFigures, "≥ 15", fanOut(1000, 16), all},
+	{"fan-out, 5,000 clients, 16 outstanding", fanOutFigures, "≥ 14", fanOut(5000, 16), all},
+	{"fan-out, 1,000 clients, 4 outstanding", fanOutFigures, "≥ 4", fanOut(1000, 4), all},
+	{"fan-out, 1,000 clients, 1 outstanding", fanOutFigures, "≥ 1.8", fanOut(1000, 1), all},
 	{"equal rate: 40 messages/s to 1,000 clients", []string{"p99 latency, ms", "p50 latency, ms", "CPU, % of a processor"}, "≤ 0.6", equalRate, both},
 	{"100 rooms of 20 clients", []string{"deliveries/s", "CPU-s per million"}, "≥ 2.5", rooms, engines},
 	{"echo: 100 clients, each waiting for its ack", []string{"acks per CPU-s", "acks/s"}, "≥ 3", echo, engines},
 	{"connect + join + leave, WebSocket", []string{"cycles/s", "CPU-ms per cycle"}, "≥ 3.5", churn, engines},
+	{"connect + join + leave, polling, then upgrade", []string{"cycles/s", "CPU-ms per cycle"}, "≥ 4", churnByUpgrade, engines},
 	{"5,000 clients connect at once", []string{"seconds until all have joined"}, "≤ 0.25", reconnect, engines},
 	{"overload: 1,500 clients, 10 times the peak", overloadFigures, "", overload, products},
-	{"memory of 10,000 idle clients", []string{"KiB per client"}, "≤ 6 KiB", memory, engines},
+	{"10,000 idle clients", []string{"KiB per client", "CPU of heartbeats, % of a processor"}, "≤ 6 KiB, ≤ 1.2 %", idle, engines},
 }
 
 var fanOutFigures = []string{"deliveries/s", "CPU-s per million"}
@@ -68,6 +71,9 @@ func fanOut(clients, outstanding int) func(*generator, *instance, time.Duration)
 			return nil, err
 		}
 		message := clientFrame(fmt.Sprintf(chatText, 7))
+		if g.dialect != nil {
+			message = g.dialect.message
+		}
 		g.onAck = func(c *conn) { _ = c.write(message) } // a lost connection shows at the next read
 		for i := range outstanding {
 			if err := g.conns[i*clients/outstanding].write(message); err != nil {
@@ -152,74 +158,6 @@ func echo(g *generator, s *instance, d time.Duration) ([]float64, error) {
 	return []float64{1e6 / v[1], v[0]}, nil
 }
 
-// churn keeps 32 clients coming and going.
-func churn(g *generator, s *instance, d time.Duration) ([]float64, error) {
-	cycles := 0
-	begin := func() error {
-		c, err := g.dial()
-		if err != nil {
-			return err
-		}
-		if err := g.watch(c); err != nil {
-			return err
-		}
-		return c.write([]byte(upgradeRequest))
-	}
-	stages := map[*conn]int{}
-	buf := make([]byte, 64<<10)
-	step := func(c *conn) error {
-		n, err := unix.Read(c.fd, buf)
-		if err != nil || n == 0 {
-			return fmt.Errorf("ended in stage %d: %w", stages[c], cmp.Or(err, io.EOF))
-		}
-		b := buf[:n]
-		if stages[c] == 0 && containsText(b, `0{"sid"`) {
-			stages[c] = 1
-			return c.write(clientFrame("40"))
-		}
-		if stages[c] == 1 && containsText(b, `40{"sid"`) {
-			stages[c] = 2
-			return c.write(clientFrame(`420["user-join",{"username":"bench"}]`))
-		}
-		if stages[c] == 2 && containsText(b, "430[") {
-			cycles++
-			delete(stages, c)
-			g.drop(c)
-			return begin()
-		}
-		return nil
-	}
-	for range 32 {
-		if err := begin(); err != nil {
-			return nil, err
-		}
-	}
-	spin := func(end time.Time) error {
-		var events [64]unix.EpollEvent
-		for time.Now().Before(end) {
-			n, _ := unix.EpollWait(g.epoll, events[:], 5) // interrupted is as good as nothing
-			for _, e := range events[:max(n, 0)] {
-				if c := g.byFD[e.Fd]; c != nil {
-					if err := step(c); err != nil {
-						return err
-					}
-				}
-			}
-		}
-		return nil
-	}
-	if err := spin(time.Now().Add(d / 4)); err != nil {
-		return nil, err
-	}
-	before, cpu, start := cycles, s.cpuSeconds(), time.Now()
-	if err := spin(start.Add(d)); err != nil {
-		return nil, err
-	}
-	n := float64(cycles - before)
-	g.conns = nil
-	return []float64{n / time.Since(start).Seconds(), (s.cpuSeconds() - cpu) / n * 1000}, nil
-}
-
 func reconnect(g *generator, _ *instance, _ time.Duration) ([]float64, error) {
 	const clients = 5000
 	start := time.Now()
@@ -229,7 +167,8 @@ func reconnect(g *generator, _ *instance, _ time.Duration) ([]float64, error) {
 	return []float64{time.Since(start).Seconds()}, nil
 }
 
-func memory(g *generator, s *instance, _ time.Duration) ([]float64, error) {
+// idle connects clients that say nothing, and lets a whole interval of heartbeats pass.
+func idle(g *generator, s *instance, _ time.Duration) ([]float64, error) {
 	const clients = 10_000
 	if err := g.connect(100); err != nil {
 		return nil, err
@@ -245,5 +184,13 @@ func memory(g *generator, s *instance, _ time.Duration) ([]float64, error) {
 	if err := g.until(time.Now().Add(5 * time.Second)); err != nil {
 		return nil, err
 	}
-	return []float64{(s.pss() - before) / clients}, nil
+	memory := (s.pss() - before) / clients
+	start, cpu := time.Now(), s.cpuSeconds()
+	if err := g.until(start.Add(heartbeat)); err != nil {
+		return nil, err
+	}
+	return []float64{memory, (s.cpuSeconds() - cpu) / time.Since(start).Seconds() * 100}, nil
 }
+
+// heartbeat is the interval of all servers' pings.
+const heartbeat = 25 * time.Second
