@@ -36,7 +36,8 @@ type sequencer struct {
 // place is how far a room has been delivered.
 type place struct {
 	mu      sync.Mutex
-	last    int64 // 0 when it is not known yet
+	last    int64
+	known   bool // whether last is; an empty log's is 0
 	begun   time.Time
 	want    int64 // while filling: how far at least
 	filling bool
@@ -52,7 +53,7 @@ type waiting struct {
 
 // advance tells that a room has been delivered up to a seq, and does what has waited for it. The caller holds the lock.
 func (p *place) advance(seq int64) {
-	p.last, p.begun = seq, time.Now()
+	p.last, p.known, p.begun = seq, true, time.Now()
 	p.waiting = slices.DeleteFunc(p.waiting, func(w waiting) bool {
 		due := w.at <= seq
 		if due {
@@ -99,7 +100,7 @@ func (s *sequencer) enter(room string, head int64, enter func()) bool {
 	switch {
 	case p.last > head:
 		return false
-	case p.last == 0 || p.last == head:
+	case !p.known || p.last == head:
 		enter()
 		p.advance(head)
 		return true
@@ -112,7 +113,7 @@ func (s *sequencer) enter(room string, head int64, enter func()) bool {
 func (s *sequencer) after(room string, seq int64, do func()) {
 	p := s.locked(room)
 	defer p.mu.Unlock()
-	if p.last == 0 || p.last >= seq {
+	if !p.known || p.last >= seq {
 		do()
 		return
 	}
@@ -144,7 +145,7 @@ func (s *sequencer) take(e *delivery) {
 	switch {
 	case p.filling:
 		p.want = max(p.want, e.Seq)
-	case p.last == 0 || e.Seq == p.last+1:
+	case !p.known || e.Seq == p.last+1:
 		s.deliver(e)
 		p.advance(e.Seq)
 	case e.Seq > p.last:
@@ -159,7 +160,7 @@ func (s *sequencer) head(room string, seq int64) {
 	switch {
 	case p.filling:
 		p.want = max(p.want, seq)
-	case p.last == 0:
+	case !p.known:
 		p.advance(seq)
 	case seq > p.last:
 		s.fill(room, p, seq)

@@ -98,3 +98,30 @@ func TestAThreadOfAnUnknownRoomGoesOn(t *testing.T) {
 		t.Fatalf("%q", got)
 	}
 }
+
+// The first that is ever said in a room is read from the log like all else, if nobody has told of it.
+func TestTheFirstEntryOfALogIsDelivered(t *testing.T) {
+	for name, tell := range map[string]func(s *sequencer){
+		"nobody told": func(s *sequencer) { s.head("empty", 1) },
+		"the second was told": func(s *sequencer) {
+			s.offer(&delivery{Room: "empty", Seq: 2})
+			s.head("empty", 2)
+		},
+	} {
+		l := &logs{heads: map[string]int64{"empty": 1}}
+		if name != "nobody told" {
+			l.heads["empty"] = 2
+		}
+		s := newSequencer(l.deliver)
+		s.read, s.parent = l.read, l.parent
+		s.enter("empty", 0, func() {})
+		tell(s)
+		for deadline := time.Now().Add(10 * time.Second); len(l.have()) < int(l.heads["empty"]) && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		if got := l.have(); len(got) != int(l.heads["empty"]) || got[0] != "empty 1" {
+			t.Errorf("%s: %q", name, got)
+		}
+		s.close()
+	}
+}
