@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -145,9 +146,59 @@ func TestNodesWithoutRedis(t *testing.T) {
 	}
 }
 
+// Nodes that start while Redis is away come up and say so; what is in the log reaches everybody all the same. When Redis comes, they are one
+// server in all else too.
+func TestNodesStartWithoutRedis(t *testing.T) {
+	redis := redistest.Later(t)
+	args := []string{"--rate-limit=off", "--drain-delay=0s", "--database-url=" + dbtest.NewPostgres(t).URL, "--redis-url=" + redis.URL()}
+	one, two := start(t, args...), start(t, args...)
+	for _, s := range []*server{one, two} {
+		if values, _ := s.scrape(); values["parley_nodes_connected"] != 0 || !strings.Contains(s.log.String(), "Redis does not answer") {
+			t.Fatalf("connected is %v, and the log says %s", values["parley_nodes_connected"], s.log)
+		}
+	}
+	ana, ben := one.join("Ana"), two.join("Ben")
+	ana.must("chat-message", reply{"text": "without it"})
+	ben.heard("new-message", "without it")
+	if err := redis.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*server{one, two} {
+		s.eventually("it hears of the others", func() bool {
+			values, _ := s.scrape()
+			return values["parley_nodes_connected"] == 1 && strings.Contains(s.log.String(), "Redis answers again")
+		})
+	}
+	ana.must("typing-indicator", reply{"typing": true}) // it is in no log
+	ben.heard("typing-indicator", `"typing":true`)
+}
+
+// A Redis that does not let a node in is no Redis that is away.
+func TestNodesSayThatRedisRefusesThem(t *testing.T) {
+	redis := redistest.Start(t)
+	if out, err := exec.CommandContext(t.Context(), "redis-cli", "-u", redis.URL(), "config", "set", "requirepass", "right").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	url := strings.Replace(redis.URL(), "redis://", "redis://:wrong@", 1)
+	printed := cli(t, 1, "serve", "--host=127.0.0.1", "--port=0", "--data="+t.TempDir(), "--database-url="+dbtest.NewPostgres(t).URL, "--redis-url="+url)
+	if !strings.Contains(printed, "REDIS_URL: peers: ") || strings.Contains(printed, "wrong") {
+		t.Fatal(printed)
+	}
+}
+
 func TestSeveralNodesNeedPostgres(t *testing.T) {
 	printed := cli(t, 1, "serve", "--data="+t.TempDir(), "--redis-url=redis://127.0.0.1:1")
 	if !strings.Contains(printed, "REDIS_URL") || !strings.Contains(printed, "DATABASE_URL") {
 		t.Fatal(printed)
+	}
+}
+
+// eventually waits until something holds.
+func (s *server) eventually(what string, holds func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("never %s: %s", what, s.log)
+		}
 	}
 }

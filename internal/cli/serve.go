@@ -167,14 +167,24 @@ func (p *program) connectPeers() (err error) {
 	if p.db.Dialect != db.Postgres {
 		return errors.New("REDIS_URL: several nodes need one database that all of them reach: set DATABASE_URL to a Postgres")
 	}
-	if p.peers, err = peers.Connect(p.config.RedisURL, p.node); err != nil {
-		return err
+	if p.peers, err = peers.Connect(p.config.RedisURL, p.node, p.redisChanged); err != nil {
+		return fmt.Errorf("REDIS_URL: %w", err)
 	}
 	p.nodes, err = redis.NewNodes(redis.NodesOptions{Name: p.node[:10], Options: p.redisOptions()})
 	if err != nil {
 		return err
 	}
 	return nil
+}
+
+// redisChanged says in the log what people notice of it.
+func (p *program) redisChanged(away error) {
+	if away == nil {
+		p.log.Info("Redis answers again")
+		return
+	}
+	p.log.Warn("Redis does not answer: until it does, messages for people on other nodes take about a second, presence is each node's own, "+
+		"and so are rate limits", "error", away)
 }
 
 func (p *program) redisOptions() redis.Options {

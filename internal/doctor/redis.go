@@ -28,7 +28,7 @@ func (e *examination) redis(ctx context.Context) {
 	c, err := rueidis.NewClient(o)
 	if err != nil {
 		e.wrong("redis", strings.Join(o.InitAddress, ", ")+" does not answer: "+err.Error(),
-			"is it running there, and is the password right? Without it messages for people on other nodes take about a second, and a node that starts does not come up")
+			"is it running there, and is the password right? Without it messages for people on other nodes take about a second")
 		return
 	}
 	defer c.Close()

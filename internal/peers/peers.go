@@ -31,39 +31,47 @@ type Peers struct {
 	queue               chan string
 	subscribed, answers atomic.Bool
 	dropped             atomic.Int64
+	told                func(away error)
+	away                bool // what was told last; the sender's, and Connect's before there is one
 	cancel              context.CancelFunc
 	done                chan struct{}
 	sent                chan struct{}
 }
 
-// Connect prepares the connection that a URL names, as redis://host:6379/0. Redis need not be there yet. node must be unique among
-// the nodes; it has no colon.
-func Connect(url, node string) (*Peers, error) {
+// Connect prepares the connection that a URL names, as redis://host:6379/0. Redis need not be there yet: told hears when it is away, with
+// the reason, and when it is back, with nil. What Redis itself refuses, as a wrong password, is an error. node must be unique among the
+// nodes; it has no colon.
+func Connect(url, node string, told func(away error)) (*Peers, error) {
 	o, err := rueidis.ParseURL(url)
 	if err != nil {
 		return nil, errors.New("peers: REDIS_URL must be like redis://host:6379") // the cause may quote its password
 	}
 	o.DisableCache, o.ForceSingleClient = true, true
 	o.Dialer.Timeout, o.ConnWriteTimeout = sendTimeout, sendTimeout
-	p := &Peers{node: node, channel: fmt.Sprintf("parley:nodes:%d", o.SelectDB), queue: make(chan string, maxQueued)}
+	p := &Peers{node: node, channel: fmt.Sprintf("parley:nodes:%d", o.SelectDB), queue: make(chan string, maxQueued), told: told}
 	if len(o.InitAddress) > 0 {
 		p.redis = o.InitAddress[0]
 	}
-	if p.client, err = connect(o); err != nil {
-		return nil, err
+	p.client, err = rueidis.NewClient(o) // there is one also when nobody answers
+	if p.client == nil || refuses(err) {
+		return nil, fmt.Errorf("peers: %w", err)
 	}
+	p.note(err)
 	return p, nil
 }
 
-// connect waits for Redis a little, at the start of a server whose Redis starts at the same time.
-func connect(o rueidis.ClientOption) (client rueidis.Client, err error) {
-	for range 20 {
-		if client, err = rueidis.NewClient(o); err == nil {
-			return client, nil
-		}
-		time.Sleep(retryAfter)
+// refuses reports whether Redis is there and does not let this node in. One that is still reading its file does, a little later.
+func refuses(err error) bool {
+	no, is := rueidis.IsRedisErr(err)
+	return is && !no.IsLoading()
+}
+
+// note tells when Redis has gone away or come back.
+func (p *Peers) note(err error) {
+	if away := err != nil; away != p.away {
+		p.away = away
+		p.told(err)
 	}
-	return nil, fmt.Errorf("peers: %w", err)
 }
 
 // Listen calls heard for each message of the others, one at a time, and up whenever the connection has come about: what was told
@@ -139,26 +147,36 @@ func (p *Peers) flush(ctx context.Context, first string) {
 
 // do runs commands and takes note of whether Redis answers.
 func (p *Peers) do(ctx context.Context, commands ...rueidis.Completed) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	answering, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	failed := int64(0)
-	for _, res := range p.client.DoMulti(ctx, commands...) {
-		if res.Error() != nil {
-			failed++
+	failed, why := int64(0), error(nil)
+	for _, res := range p.client.DoMulti(answering, commands...) {
+		if err := res.Error(); err != nil {
+			failed, why = failed+1, err
 		}
 	}
 	p.dropped.Add(failed)
 	p.answers.Store(failed == 0)
+	if ctx.Err() == nil {
+		p.note(why)
+	}
 }
 
 // Client is the connection, for others who need Redis. It is closed with p.
 func (p *Peers) Client() rueidis.Client { return p.client }
 
-// LocalIP is this machine's address on the way to Redis, by which the other nodes most likely reach it too.
+// anywhere is an address that is nowhere (RFC 5737): what lies on the way there is on the way to everywhere.
+const anywhere = "192.0.2.1:9"
+
+// LocalIP is this machine's address on the way to Redis, by which the other nodes most likely reach it too; while Redis' name leads nowhere,
+// as that of a container that is not running, on the way to anywhere else.
 func (p *Peers) LocalIP() (string, error) {
 	c, err := (&net.Dialer{}).DialContext(context.Background(), "udp", p.redis) // nothing is sent
 	if err != nil {
-		return "", fmt.Errorf("peers: %w", err)
+		var elsewhere error
+		if c, elsewhere = (&net.Dialer{}).DialContext(context.Background(), "udp", anywhere); elsewhere != nil {
+			return "", fmt.Errorf("peers: %w", err)
+		}
 	}
 	defer func() { _ = c.Close() }() // nothing was written
 	host, _, err := net.SplitHostPort(c.LocalAddr().String())

@@ -30,8 +30,27 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
+// Later prepares a Redis that does not run before Run is called. It ends with the test.
+func Later(t testing.TB) *Server {
+	t.Helper()
+	s, err := prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
 // New starts a Redis.
 func New() (*Server, error) {
+	s, err := prepare()
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Run()
+}
+
+func prepare() (*Server, error) {
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -40,10 +59,8 @@ func New() (*Server, error) {
 	if err := ln.Close(); err != nil {
 		return nil, err
 	}
-	if s.dir, err = os.MkdirTemp("", "parley-redis-"); err != nil {
-		return nil, err
-	}
-	return s, s.Run()
+	s.dir, err = os.MkdirTemp("", "parley-redis-")
+	return s, err
 }
 
 // URL is its address.
@@ -71,8 +88,11 @@ func (s *Server) PID() int { return s.cmd.Process.Pid }
 // Signal sends it a signal, as to stop it for a while.
 func (s *Server) Signal(sig syscall.Signal) { _ = s.cmd.Process.Signal(sig) }
 
-// Kill ends it as a crash would.
+// Kill ends it as a crash would, if it runs.
 func (s *Server) Kill() {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return
+	}
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait() // "signal: killed"
 }
