@@ -44,6 +44,7 @@ func TestOverloadIsMetInOrder(t *testing.T) {
 	for i := range ticks {
 		senders[i], seekers[i] = s.join(fmt.Sprint("sender ", i)), s.join(fmt.Sprint("seeker ", i))
 	}
+	late := s.join("Late") // has nothing else on the way
 	var mu sync.Mutex
 	var sends, searches, dials []probe
 	var running sync.WaitGroup
@@ -102,6 +103,15 @@ func TestOverloadIsMetInOrder(t *testing.T) {
 		if enough {
 			break
 		}
+	}
+	// Whatever else would be saved is refused with the messages; what takes something away is not.
+	for _, event := range []string{"message-react", "poll-vote", "message-pin", "room-read", "message-save", "draft-set"} {
+		if r := late.ask(event, reply{}); !overloaded(t, r) {
+			t.Errorf("%s: %v", event, r)
+		}
+	}
+	if r := late.ask("session-revoke", reply{"sessionId": 7}); r["code"] != "invalid" { // it is looked at
+		t.Errorf("session-revoke: %v", r)
 	}
 	if values, _ := s.scrape(); values["parley_overload_dropped_total"] == 0 {
 		t.Error("no ephemera were dropped")

@@ -46,7 +46,8 @@ func take(l *rate.Limiter) (wait time.Duration, ok bool) {
 type cost int
 
 const (
-	free cost = iota
+	free   cost = iota
+	saving      // no limit of its own, but something is saved: an overloaded server refuses it with the messages
 	message
 	creation
 	signIn

@@ -26,7 +26,9 @@ const (
 	withoutEphemera           // typing, presence and others' receipts are not told
 	withoutSearch             // searches are refused
 	withoutConnections        // new connections are refused
-	withoutSends              // new messages, and what has the limit of creations, are refused; what was taken is acknowledged
+	// New messages are refused, and all else that is to be saved: reactions, votes, pins, what was read. What takes something away, as a
+	// session or a right, is not, nor is what tries a password. What was taken is acknowledged.
+	withoutSends
 )
 
 // begins is from which pressure on each degree is in force; 1 is as much as the settings allow. It ends a tenth below.
@@ -75,7 +77,7 @@ func (l *load) refuses(c cost) error {
 	switch c {
 	case searching:
 		from = withoutSearch
-	case message, creation:
+	case message, creation, saving:
 		from = withoutSends
 	default:
 		return nil

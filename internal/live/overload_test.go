@@ -30,8 +30,10 @@ func TestOverloadGivesUpInOrder(t *testing.T) {
 		if got := l.turnsAway() != nil; got != step.turnsAway {
 			t.Errorf("at %v connections are refused: %v", step.pressure, got)
 		}
-		if got := l.refuses(message) != nil; got != step.noSends {
-			t.Errorf("at %v messages are refused: %v", step.pressure, got)
+		for _, c := range []cost{message, creation, saving} {
+			if got := l.refuses(c) != nil; got != step.noSends {
+				t.Errorf("at %v what costs %d is refused: %v", step.pressure, c, got)
+			}
 		}
 		if l.refuses(free) != nil {
 			t.Errorf("at %v what costs nothing is refused", step.pressure)

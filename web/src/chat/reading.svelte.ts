@@ -79,6 +79,7 @@ export class Reading {
   private async mark(roomId: string, seq: number): Promise<void> {
     const answer = await this.server.ask('room-read', { roomId, seq });
     if (answer?.success) this.rooms.read(answer, answer.unread, answer.mentions);
+    else if (answer?.code === 'unavailable') setTimeout(() => roomId !== this.keepUnread && void this.mark(roomId, seq), (answer.retryAfter ?? 1) * 1000);
   }
 
   /** Says that all of a room is read, and takes the line away. */
