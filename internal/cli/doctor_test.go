@@ -171,7 +171,11 @@ func TestDoctorLooksIntoTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = d.Close()
-	says(t, cli(t, 0, "doctor", "--data="+dir), "ok       database         SQLite 3", "wal, sound")
+	says(t, cli(t, 0, "doctor", "--data="+dir), "ok       database         SQLite 3", "wal, sound", "ok       push             its keys will be made")
+	start(t, "--data="+dir).stop()
+	says(t, cli(t, 0, "doctor", "--data="+dir), "ok       push             its keys (VAPID) are valid, 0 devices", "warning  push             without an https address")
+	says(t, cli(t, 1, "doctor", "--data="+dir, "--push-service=https://127.0.0.1:1"), "error    push service     127.0.0.1:1 is inside of a network")
+	says(t, cli(t, 0, "doctor", "--data="+dir, "--no-push"), "ok       push             is off")
 	file := filepath.Join(dir, "parley.db")
 	whole, err := os.ReadFile(file)
 	if err != nil {
@@ -190,7 +194,9 @@ func TestDoctorLooksAtPostgresAndRedis(t *testing.T) {
 	redis := redistest.Start(t)
 	good := dbtest.NewPostgres(t).URL
 	says(t, cli(t, 0, "doctor", "--database-url="+good, "--redis-url="+redis.URL()), "ok       database         Postgres 1", "ok       durability", "ok       commit", "ok       connections",
-		"ok       clock            the database's clock", "ok       redis            version", "ok       redis memory", "ok       clock            Redis's clock")
+		"ok       clock            the database's clock", "ok       redis            version", "ok       redis memory", "ok       clock            Redis's clock", "ok       push             its keys will be made")
+	start(t, "--database-url="+good).stop()
+	says(t, cli(t, 0, "doctor", "--database-url="+good), "ok       push             its keys (VAPID) are valid, 0 devices")
 	says(t, cli(t, 0, "doctor", "--database-url="+good, "--database-connections=500"), "warning  connections")
 	says(t, cli(t, 1, "doctor", "--database-url="+strings.Replace(good, "?", "x?", 1)), "error    database         Postgres at 127.0.0.1", "does not exist", "createdb")
 	says(t, cli(t, 1, "doctor", "--database-url=postgres://me:secret@127.0.0.1:1/x"), "connection refused", "is it running there")

@@ -60,6 +60,7 @@ func (e *examination) sqlite(ctx context.Context) {
 		e.wrong("database", file+" is damaged: "+sound, "stop the server and restore a backup: parley restore --force FILE")
 	default:
 		e.ok("database", fmt.Sprintf("SQLite %s, %s, sound (%s)", version, mode, file))
+		e.pushKeys(func(text string, into ...any) error { return d.QueryRowContext(ctx, text).Scan(into...) })
 	}
 }
 
@@ -80,6 +81,7 @@ func (e *examination) postgres(ctx context.Context) {
 	}
 	defer func() { _ = conn.Close(context.Background()) }()
 	e.postgresSettings(ctx, conn)
+	e.pushKeys(func(text string, into ...any) error { return conn.QueryRow(ctx, text).Scan(into...) })
 	before := time.Now()
 	var theirs time.Time
 	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&theirs); err == nil {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"slices"
 	"time"
@@ -38,6 +39,10 @@ type Options struct {
 	RateLimited    bool
 	AdminAddr      string
 	SecretKey      bool // PARLEY_SECRET_KEY is set
+	Push           bool // devices are told of messages
+	PublicURL      string
+	PushServices   []string        // that are asked whether they can be reached
+	PushTransport  *http.Transport // reaches them; default one that reaches what is public
 }
 
 // examination is one run.
@@ -56,6 +61,7 @@ func Examine(ctx context.Context, o Options, told func(Finding)) (healthy bool) 
 	e.machine()
 	e.settings()
 	e.database(ctx)
+	e.pushServices(ctx)
 	if o.RedisURL != "" {
 		e.redis(ctx)
 	}
