@@ -14,7 +14,8 @@ import (
 	"parley/engineio"
 )
 
-// MsgpackParser is the parser of socket.io-msgpack-parser: one binary message a packet, a map of type, data, nsp and id.
+// MsgpackParser is the parser of socket.io-msgpack-parser: one binary message a packet, a map of type, data, nsp and id. Clients of
+// Socket.IO 2.x take that package's version 2, later ones its version 3.
 type MsgpackParser struct{}
 
 // Encode implements Parser.
@@ -32,9 +33,21 @@ type msgpackDecoder struct{}
 // Add implements Decoder.
 func (msgpackDecoder) Add(isBinary bool, data []byte) (*Packet, error) {
 	if !isBinary {
-		return nil, errBadPacket
+		return decodeControlJSON(data)
 	}
 	return DecodeMsgpackPacket(data)
+}
+
+// decodeControlJSON decodes CONNECT and DISCONNECT as the parser's version for Socket.IO 2.x writes them: as JSON, without data.
+func decodeControlJSON(text []byte) (*Packet, error) {
+	var in struct {
+		Type *PacketType `json:"type"`
+		Nsp  string      `json:"nsp"`
+	}
+	if !validJSON(text) || json.Unmarshal(text, &in) != nil || in.Type == nil || *in.Type > PacketDisconnect || in.Nsp == "" {
+		return nil, errBadPacket
+	}
+	return &Packet{Type: *in.Type, Namespace: in.Nsp}, nil
 }
 
 // AppendMsgpackPacket appends a packet as the map that Node's msgpack parser and Redis adapters use.

@@ -96,6 +96,34 @@ func TestPlaceholdersMustFit(t *testing.T) {
 	}
 }
 
+// The parser of Socket.IO 2.x sends what concerns namespaces as JSON, and only that.
+func TestTextForTheMsgpackParser(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"type":0,"nsp":"/foo?x=1"}`:            "0 /foo?x=1 false 0 ",
+		`{"nsp":"/","type":1} `:                  "1 / false 0 ",
+		`{"nsp":"/"}`:                            "",
+		`{"type":0}`:                             "",
+		`{"type":2,"nsp":"/","data":["x"]}`:      "",
+		`{"type":256,"nsp":"/"}`:                 "",
+		`{"type":"0","nsp":"/"}`:                 "",
+		`{"type":0,"nsp":"/"}{}`:                 "",
+		`[0,"/"]`:                                "",
+		`null`:                                   "",
+		``:                                       "",
+		`0`:                                      "",
+		`{"x":` + strings.Repeat("[", 5000):      "",
+		`{"type":0,"nsp":{"toString":"/admin"}}`: "",
+	} {
+		p, err := MsgpackParser{}.NewDecoder().Add(false, []byte(text))
+		switch {
+		case want == "" && err == nil:
+			t.Errorf("%.40q was taken for %s", text, show(p))
+		case want != "" && (err != nil || show(p) != want):
+			t.Errorf("%q: %v, want %s", text, err, want)
+		}
+	}
+}
+
 func FuzzPackets(f *testing.F) {
 	for _, s := range malformedPackets {
 		f.Add([]byte(s), []byte{1})
@@ -113,6 +141,9 @@ func FuzzPackets(f *testing.F) {
 				var v any
 				_ = e.Bind(&v)
 			}
+		}
+		if p, err := decodeControlJSON(textual); err == nil && (p.Type > PacketDisconnect || p.Namespace == "") {
+			t.Fatalf("%q became %s", textual, show(p))
 		}
 		if p, err := DecodeMsgpackPacket(binary); err == nil {
 			if again, err := DecodeMsgpackPacket(AppendMsgpackPacket(nil, p)); err != nil || show(again) != show(p) {

@@ -88,13 +88,33 @@ for (const [generation, io] of Object.entries(generations)) {
   });
 }
 
-test('the msgpack parser', async () => {
-  const packed = await startServer('-parser', 'msgpack');
-  const socket = generations['4.x'](packed.url, { parser: require('socket.io-msgpack-parser'), forceNew: true, reconnection: false });
-  try {
-    await converse(socket);
-  } finally {
-    socket.close();
-    await packed.stop();
+// The parser has a version for each generation; that of 2.x writes CONNECT and DISCONNECT as JSON.
+for (const [generation, io] of Object.entries(generations)) {
+  for (const [name, list] of Object.entries(transports)) {
+    test(`${generation} with the msgpack parser, over ${name}`, async () => {
+      const packed = await startServer('-parser', 'msgpack');
+      const parser = require(generation === '2.x' ? 'socket.io-msgpack-parser-v2' : 'socket.io-msgpack-parser');
+      const options = { parser, transports: list, reconnection: false };
+      const socket = io(packed.url, { ...options, forceNew: true });
+      try {
+        await converse(socket);
+        // A second namespace on the same connection, left and entered again, and one that refuses.
+        const foo = socket.io.socket('/foo');
+        for (let i = 0; i < 2; i++) {
+          const [inside] = [next(foo, 'connect'), foo.connect()];
+          await inside;
+          assert.equal((await ask(foo, 'getId'))[0], foo.id);
+          foo.disconnect();
+        }
+        const no = socket.io.socket('/no');
+        const [refused] = [next(no, generation === '2.x' ? 'error' : 'connect_error'), no.connect()];
+        const [why] = await refused;
+        assert.match(String(why.message ?? why), /Auth failed \(custom namespace\)/);
+        assert.deepEqual(await ask(socket, 'echo', 'still here'), ['still here']);
+      } finally {
+        socket.close();
+        await packed.stop();
+      }
+    });
   }
-});
+}
