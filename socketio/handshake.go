@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -52,9 +53,9 @@ func (h *Handshake) BindAuth(dst any) error {
 
 // HandshakeInfo is a handshake as Node's servers describe it to each other and to fetchSockets.
 type HandshakeInfo struct {
-	Headers map[string]string `json:"headers"`
-	Time    string            `json:"time"`
-	Address string            `json:"address"`
+	Headers map[string]string `json:"headers"` // names in lower case
+	Time    string            `json:"time"`    // as JavaScript's Date writes it
+	Address string            `json:"address"` // the peer's IP address, without the port
 	Xdomain bool              `json:"xdomain"`
 	Secure  bool              `json:"secure"`
 	Issued  int64             `json:"issued"` // Unix time in milliseconds
@@ -66,8 +67,12 @@ type HandshakeInfo struct {
 // Info describes the handshake.
 func (h *Handshake) Info() HandshakeInfo {
 	header := h.Header()
+	address, _, err := net.SplitHostPort(h.Addr())
+	if err != nil { // a listener may have addresses of another kind
+		address = h.Addr()
+	}
 	info := HandshakeInfo{
-		Headers: map[string]string{}, Query: map[string]string{}, Address: h.Addr(), Secure: h.Secure(), URL: h.URL(),
+		Headers: map[string]string{}, Query: map[string]string{}, Address: address, Secure: h.Secure(), URL: h.URL(),
 		Time: h.Time.Format("Mon Jan 02 2006 15:04:05 GMT-0700 (MST)"), Issued: h.Time.UnixMilli(),
 		Xdomain: header.Get("Origin") != "", Auth: h.Auth,
 	}

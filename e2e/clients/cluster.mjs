@@ -28,7 +28,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Waits until what the function returns, or resolves to, is true. */
 export async function eventually(what, ok) {
-  for (const deadline = Date.now() + 5000; ; await pause(5)) {
+  for (const deadline = Date.now() + 15_000; ; await pause(5)) {
     if (await ok()) return;
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
   }

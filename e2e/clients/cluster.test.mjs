@@ -67,6 +67,7 @@ for (const adapter of ['pubsub', 'sharded', 'streams']) {
           assert.equal(s.handshake.headers.upgrade, 'websocket');
           assert.ok(Math.abs(Date.now() - s.handshake.issued) < 60_000 && !Number.isNaN(Date.parse(s.handshake.time)));
           assert.equal(s.handshake.secure, false);
+          assert.equal(s.handshake.address, '127.0.0.1');
         }
         assert.deepEqual(names(await server.order({ do: 'fetch', rooms: ['all'], except: ['second'] })), ["go0's", "node0's"]);
       }

@@ -40,24 +40,24 @@ type clusterNode struct {
 }
 
 // clusterSuite joins the cluster on a Redis and takes orders in the namespace /control.
-func clusterSuite(adapter, addr string) (suite, error) {
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
+func clusterSuite(f flags) (suite, error) {
+	client, err := redisClient(f.redis)
 	if err != nil {
 		return suite{}, err
 	}
-	factory, err := clusterAdapter(adapter, redis.Options{Client: client, OnError: func(err error) { fmt.Fprintln(os.Stderr, err) }})
+	factory, err := clusterAdapter(f.adapter, client)
 	if err != nil {
 		return suite{}, err
 	}
 	var recovery *socketio.Recovery
-	if adapter == "streams" { // the one of Node's adapters that has it
+	if f.adapter == "streams" { // the one of Node's adapters that has it
 		recovery = &socketio.Recovery{}
 	}
 	n := &clusterNode{heard: [][]any{}, emitter: redis.NewEmitter(redis.EmitterOptions{Client: client}), io: socketio.NewServer(socketio.Options{
 		Adapter: factory, Recovery: recovery,
 		Engine: engineio.Options{CORS: &engineio.CORS{AllowOrigin: engineio.AllowAnyOrigin}},
 	})}
-	if adapter == "streams" {
+	if f.adapter == "streams" {
 		n.emitter = redis.NewStreamsEmitter(redis.StreamsEmitterOptions{Client: client})
 	}
 	n.io.OnConnection(func(s *socketio.Socket) {
@@ -100,7 +100,25 @@ func errorText(err error) any {
 	return err.Error()
 }
 
-func clusterAdapter(name string, o redis.Options) (socketio.AdapterFactory, error) {
+func redisClient(addr string) (rueidis.Client, error) {
+	return rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true})
+}
+
+// clusterOf makes a node of a cluster if there is a Redis, and says how to let go of it.
+func clusterOf(f flags) (join socketio.AdapterFactory, leave func(), err error) {
+	if f.redis == "" {
+		return nil, func() {}, nil
+	}
+	client, err := redisClient(f.redis)
+	if err != nil {
+		return nil, nil, err
+	}
+	join, err = clusterAdapter(f.adapter, client)
+	return join, client.Close, err
+}
+
+func clusterAdapter(name string, client rueidis.Client) (socketio.AdapterFactory, error) {
+	o := redis.Options{Client: client, OnError: func(err error) { fmt.Fprintln(os.Stderr, err) }}
 	switch name {
 	case "pubsub":
 		return redis.NewPubSub(redis.PubSubOptions{Options: o}), nil

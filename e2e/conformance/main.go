@@ -24,39 +24,40 @@ type suite struct {
 	close   func(context.Context) error
 }
 
+// flags say which server it is.
+type flags struct{ suite, parser, adapter, redis, server string }
+
 func main() {
+	var f flags
 	addr := flag.String("addr", "127.0.0.1:3210", "where to listen")
-	name := flag.String("suite", "socketio-v5", "engineio-v4, engineio-v3, socketio-v5, client, cluster, adminui or bench; decode reads packets from standard input")
-	parser := flag.String("parser", "json", "for client, adminui and bench: json or msgpack")
-	adapter := flag.String("adapter", "pubsub", "for cluster: pubsub, sharded or streams")
-	redisAddr := flag.String("redis", "", "for cluster: where Redis is")
+	flag.StringVar(&f.suite, "suite", "socketio-v5",
+		"engineio-v4, engineio-v3, socketio-v5, client, cluster, adminui or bench; decode reads packets from standard input")
+	flag.StringVar(&f.parser, "parser", "json", "for client, adminui and bench: json or msgpack")
+	flag.StringVar(&f.adapter, "adapter", "pubsub", "for cluster and adminui: pubsub, sharded or streams")
+	flag.StringVar(&f.redis, "redis", "", "for cluster and adminui: where Redis is")
+	flag.StringVar(&f.server, "server", "", "for adminui: what the page knows the server as")
 	profile := flag.String("pprof", "", "where to serve profiles; empty is nowhere")
 	flag.Parse()
 	if *profile != "" {
 		go func() { fmt.Fprintln(os.Stderr, http.ListenAndServe(*profile, nil)) }()
 	}
-	if *name == "decode" {
+	if f.suite == "decode" {
 		if err := decodeLines(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		return
 	}
-	if err := run(*addr, *name, func() (suite, error) {
-		if *name == "cluster" {
-			return clusterSuite(*adapter, *redisAddr)
-		}
-		return newSuite(*name, *parser)
-	}); err != nil {
+	if err := run(*addr, f); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(addr, name string, open func() (suite, error)) error {
+func run(addr string, f flags) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s, err := open()
+	s, err := newSuite(f)
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func run(addr, name string, open func() (suite, error)) error {
 		<-ctx.Done()
 		_ = srv.Close() // the process is ending
 	}()
-	fmt.Printf("%s listening on %s\n", name, ln.Addr())
+	fmt.Printf("%s listening on %s\n", f.suite, ln.Addr())
 	if err := srv.Serve(ln); err != http.ErrServerClosed {
 		return err
 	}
@@ -80,8 +81,8 @@ func run(addr, name string, open func() (suite, error)) error {
 	return s.close(closing)
 }
 
-func newSuite(name, parser string) (suite, error) {
-	switch name {
+func newSuite(f flags) (suite, error) {
+	switch f.suite {
 	case "engineio-v4":
 		return engineSuite(false), nil
 	case "engineio-v3":
@@ -89,11 +90,13 @@ func newSuite(name, parser string) (suite, error) {
 	case "socketio-v5":
 		return protocolSuite(), nil
 	case "client":
-		return clientSuite(parser)
+		return clientSuite(f.parser)
+	case "cluster":
+		return clusterSuite(f)
 	case "adminui":
-		return adminSuite(parser)
+		return adminSuite(f)
 	case "bench":
-		return benchSuite(parser)
+		return benchSuite(f.parser)
 	}
-	return suite{}, fmt.Errorf("unknown suite %q", name)
+	return suite{}, fmt.Errorf("unknown suite %q", f.suite)
 }

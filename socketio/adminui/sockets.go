@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"slices"
 	"time"
 
 	"parley/socketio"
@@ -121,7 +122,9 @@ func (a *Admin) allSockets(ctx context.Context) []shownSocket {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	all := []shownSocket{}
-	for _, ns := range a.io.Namespaces() {
+	namespaces := a.io.Namespaces()
+	slices.SortFunc(namespaces, byName) // the page begins with the first
+	for _, ns := range namespaces {
 		found, err := ns.FetchSockets(ctx)
 		if err != nil {
 			a.o.OnError(err)

@@ -111,13 +111,15 @@ type namespaceStats struct {
 	SocketsCount int    `json:"socketsCount"`
 }
 
+func byName(x, y *socketio.Namespace) int { return strings.Compare(x.Name(), y.Name()) }
+
 func (a *Admin) serverStats(events []aggregated) serverStats {
 	all := a.io.Namespaces()
+	slices.SortFunc(all, byName)
 	namespaces := make([]namespaceStats, 0, len(all))
 	for _, ns := range all {
 		namespaces = append(namespaces, namespaceStats{ns.Name(), ns.Len()})
 	}
-	slices.SortFunc(namespaces, func(x, y namespaceStats) int { return strings.Compare(x.Name, y.Name) })
 	return serverStats{
 		ServerID: a.o.ServerID, Hostname: a.stats.host, PID: os.Getpid(), Uptime: time.Since(a.stats.started).Seconds(),
 		ClientsCount: a.io.Engine().Len(), PollingClientsCount: a.stats.polling.Load(),
