@@ -14,13 +14,14 @@ import (
 
 func main() {
 	var c config
-	var kill string
+	var kill, from string
 	flag.DurationVar(&c.duration, "duration", 30*time.Second, "how long people write")
 	flag.StringVar(&c.database, "database", "sqlite", "sqlite or postgres")
 	flag.IntVar(&c.nodes, "nodes", 1, "processes of the server, on Postgres, behind an HAProxy")
 	flag.StringVar(&kill, "kill", "server", "what is broken again and again, several by comma, or by + on the same servers: "+strings.Join(slices.Sorted(maps.Keys(kills)), ", "))
 	flag.DurationVar(&c.hold, "hold", 0, "for how long it stays broken; 0 is up to a second")
 	flag.StringVar(&c.fault, "fault", "", "build the server with this seeded fault; all tries each of them, and fails when one is not found")
+	flag.StringVar(&from, "from", "", "start with the program of this revision; upgrade goes from it to this one, and back")
 	flag.IntVar(&c.people, "people", 20, "clients")
 	flag.IntVar(&c.rooms, "rooms", 10, "rooms")
 	flag.DurationVar(&c.pause, "pause", 20*time.Millisecond, "mean pause between two things that a person does")
@@ -30,7 +31,7 @@ func main() {
 	if c.fault == "all" {
 		err = tryFaults(ctx, c)
 	} else {
-		err = tryAll(ctx, c, strings.Split(kill, ","))
+		err = tryAll(ctx, c, from, strings.Split(kill, ","))
 	}
 	stop()
 	if err != nil {
@@ -40,13 +41,18 @@ func main() {
 }
 
 // tryAll breaks one thing after the other and fails when a promise did not hold.
-func tryAll(ctx context.Context, c config, kill []string) error {
+func tryAll(ctx context.Context, c config, from string, kill []string) error {
 	dir, err := os.MkdirTemp("", "parley-torture-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if c.bin, err = build(ctx, dir, c.fault != ""); err != nil {
+	if from == "" {
+		c.bin, err = build(ctx, dir, c.fault != "")
+	} else {
+		c.bin, err = buildRevision(ctx, dir, from)
+	}
+	if err != nil {
 		return err
 	}
 	var reports []report

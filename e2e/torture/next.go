@@ -47,3 +47,26 @@ func buildNext(ctx context.Context, dir string) (string, error) {
 	}
 	return bin, nil
 }
+
+// buildRevision compiles the program as it was at a revision.
+func buildRevision(ctx context.Context, dir, revision string) (string, error) {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "parley").Output()
+	if err != nil {
+		return "", err
+	}
+	source, bin := filepath.Join(dir, "source"), filepath.Join(dir, "parley-from")
+	if err := os.Mkdir(source, 0o700); err != nil {
+		return "", err
+	}
+	archive := exec.CommandContext(ctx, "git", "archive", "--output="+source+".tar", revision)
+	archive.Dir = strings.TrimSpace(string(root))
+	unpack := exec.CommandContext(ctx, "tar", "-x", "-f", source+".tar", "-C", source)
+	compile := exec.CommandContext(ctx, "go", "build", "-o", bin, "./cmd/parley")
+	compile.Dir, compile.Env = source, append(os.Environ(), "CGO_ENABLED=0")
+	for _, cmd := range []*exec.Cmd{archive, unpack, compile} {
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%s: %w: %s", cmd.Args[0], err, out)
+		}
+	}
+	return bin, nil
+}

@@ -50,6 +50,9 @@ func (p *program) observe() {
 		return
 	}
 	m.Gauge("parley_nodes_connected", "Whether this node hears of the others now.", func() float64 { return truth(p.peers.Healthy()) })
+	m.Gauge("parley_nodes_subscriptions", "What this node has subscribed to of what the others tell: the rooms that it serves, and what is for it alone.", func() float64 {
+		return float64(p.peers.Subscriptions())
+	})
 	m.Gauge("parley_nodes_queue", "Messages that wait to be told to the other nodes.", func() float64 { return float64(p.peers.Queued()) })
 	m.Counter("parley_nodes_dropped_total", "Messages that were not told to the other nodes.", func() float64 { return float64(p.peers.Dropped()) })
 }

@@ -235,7 +235,7 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 		Metrics: live.Metrics{
 			Event: p.metrics.Event, Refused: p.metrics.Refused, Closed: p.metrics.Closed, Opened: p.metrics.Opened,
 			FellBehind: p.metrics.FellBehind, Forwarded: p.metrics.Forwarded, RateLimited: p.metrics.RateLimited, Message: p.metrics.Message,
-			Broadcast: p.metrics.Broadcast, Written: p.metrics.Written, Filled: p.metrics.Filled,
+			Broadcast: p.metrics.Broadcast, Written: p.metrics.Written, Filled: p.metrics.Filled, Heard: p.metrics.Heard,
 		},
 	}
 	if c.WebTransport != "" {

@@ -39,13 +39,21 @@ func newDelivery(e *chat.Entry) *delivery {
 	return d
 }
 
+// topics are what the nodes have subscribed to that are told of an entry. Who comes or goes may be connected to any node.
+func (e *delivery) topics() []string {
+	if e.Target != "" {
+		return nil
+	}
+	return []string{e.Room}
+}
+
 // Deliver sends what was committed to those who may see it. It is called in the order of each room's log.
 func (d *Door) Deliver(e chat.Event) {
 	switch {
 	case e.Entry != nil:
 		out := newDelivery(e.Entry)
 		out.Trace = traceParent(e.Span)
-		d.tellNodes(nodeMessage{Entry: out})
+		d.tellNodes(nodeMessage{Entry: out}, out.topics()...)
 		d.sequence.offer(out)
 		if e.Entry.Kind == chat.KindMessage && d.o.Metrics.Message != nil {
 			d.o.Metrics.Message()
@@ -169,8 +177,18 @@ func (d *Door) emit(room string, except []string, event string, payload socketio
 
 // tell sends what is in no log to a room, wherever people are connected. It may get lost: a client that is behind goes without.
 func (d *Door) tell(room, except, event string, payload socketio.RawJSON) {
-	d.tellNodes(nodeMessage{Emit: &remoteEmit{room, except, event, json.RawMessage(payload)}})
+	d.tellNodes(nodeMessage{Emit: &remoteEmit{room, except, event, json.RawMessage(payload)}}, topicOf(room)...)
 	d.emitVolatile(room, except, event, payload)
+}
+
+// tellDevices sends what is in no log to a person's devices. It goes to those nodes alone to which they are known to be connected, and so
+// gets lost when they are just about to connect: what is told so is read when they do.
+func (d *Door) tellDevices(userID, event string, payload socketio.RawJSON) {
+	room := userRoom(userID)
+	if topics := d.people.nodesOf(userID); len(topics) > 0 {
+		d.tellNodes(nodeMessage{Emit: &remoteEmit{room, "", event, json.RawMessage(payload)}}, topics...)
+	}
+	d.emitVolatile(room, "", event, payload)
 }
 
 func (d *Door) emitVolatile(room, except, event string, payload socketio.RawJSON) {

@@ -59,6 +59,7 @@ type Metrics struct {
 	Broadcast   func(receivers int, volatile bool)
 	Written     func(frames, bytes int) // to a connection, at once
 	Filled      func(entries int)       // that were read from the log, because nobody had told of them
+	Heard       func(about string)      // another node told something: about a room, a person, or the node itself
 }
 
 // Door is the Socket.IO server of the product.
@@ -71,6 +72,7 @@ type Door struct {
 	load     *load
 	typing   typists
 	sequence *sequencer
+	hears    *hears
 	watcher  *watcher // nil before Watch
 	draining atomic.Bool
 	counted  atomic.Int64    // how many people there were, as everybody was told last
@@ -96,6 +98,7 @@ func New(o Options) *Door {
 		},
 	})
 	d.sequence = newSequencer(d.deliverEntry)
+	d.hears = newHears(o.Nodes)
 	d.limits = newLimits(o.Rates)
 	d.load = newLoad(o.Overload)
 	engine := o.Engine
@@ -103,7 +106,7 @@ func New(o Options) *Door {
 	engine.Trace = d.engineTrace()
 	d.io = socketio.NewServer(socketio.Options{
 		Engine: engine, ConnectTimeout: o.JoinTimeout, ClientFiles: o.ClientFiles,
-		Adapter: adapterOf(o.Adapter), MaxNamespaces: 4, MaxRooms: 1000, MaxPendingAcks: 100, Trace: d.trace(),
+		Adapter: d.adapterOf(o.Adapter), MaxNamespaces: 4, MaxRooms: 1000, MaxPendingAcks: 100, Trace: d.trace(),
 	})
 	d.io.OnConnection(d.connected)
 	d.io.OnDisconnect(func(s *socketio.Socket, _ string) { d.disconnected(s) })
@@ -125,10 +128,12 @@ func (d *Door) SetChat(c *chat.Chat, accounts *auth.Accounts) {
 }
 
 // adapterOf keeps the door's own namespace to this node: what nodes tell each other of it goes another way.
-func adapterOf(others socketio.AdapterFactory) socketio.AdapterFactory {
+func (d *Door) adapterOf(others socketio.AdapterFactory) socketio.AdapterFactory {
 	return func(ns *socketio.Namespace) (socketio.Adapter, error) {
 		if ns.Name() == "/" || others == nil {
-			return socketio.NewMemory(ns), nil
+			a := socketio.NewMemory(ns)
+			a.OnRoomChange(func(room string) { d.hears.changed(room, d.serves) })
+			return a, nil
 		}
 		return others(ns)
 	}

@@ -155,6 +155,18 @@ func (p *people) hasNodes() bool {
 	return len(p.nodes) > 0
 }
 
+// nodesOf are the topics of the other nodes that somebody is connected to.
+func (p *people) nodesOf(userID string) (topics []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for node, e := range p.nodes {
+		if _, there := e.people[userID]; there {
+			topics = append(topics, nodeTopic(node))
+		}
+	}
+	return topics
+}
+
 // one is what this node tells of one person.
 func (p *people) one(userID string, near []string) *nodePeople {
 	p.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"parley/internal/chat"
@@ -12,8 +13,11 @@ import (
 
 // Nodes connects the nodes of one server: see package peers. What is told may get lost.
 type Nodes interface {
-	Publish(message []byte)
-	Listen(heard func(message []byte), up func())
+	Publish(message []byte, topics ...string) // without topics to all, otherwise to those that have subscribed to one of them
+	Subscribe(topic string)
+	Unsubscribe(topic string)
+	// Listen also takes what all are told when something could not be told.
+	Listen(heard func(message []byte), up func(), subscribed func(topics []string), sorry []byte)
 	Healthy() bool
 }
 
@@ -24,7 +28,8 @@ type nodeMessage struct {
 	Ended *chat.Ended `json:"ended,omitempty"`
 	Look  bool        `json:"look,omitempty"` // somebody's profile has changed
 	Here  *nodePeople `json:"here,omitempty"`
-	Who   bool        `json:"who,omitempty"` // asks the others who is connected to them
+	Who   bool        `json:"who,omitempty"`   // asks the others who is connected to them
+	Sorry bool        `json:"sorry,omitempty"` // it could not tell something that it should have told
 
 	Follow *chat.Follow `json:"follow,omitempty"`
 	// Spent is what was taken of the limits that hold on all nodes together: by limit, and whose it is.
@@ -39,8 +44,8 @@ type remoteEmit struct {
 	Payload json.RawMessage `json:"p"`
 }
 
-// tellNodes tells the other nodes, if there are any.
-func (d *Door) tellNodes(m nodeMessage) {
+// tellNodes tells the other nodes, if there are any: all of them, or those that have subscribed to one of the topics.
+func (d *Door) tellNodes(m nodeMessage, topics ...string) {
 	if d.o.Nodes == nil {
 		return
 	}
@@ -48,7 +53,7 @@ func (d *Door) tellNodes(m nodeMessage) {
 	if err != nil { // strings, numbers and JSON encode
 		panic(err)
 	}
-	d.o.Nodes.Publish(data)
+	d.o.Nodes.Publish(data, topics...)
 }
 
 // heardFrom takes what another node tells.
@@ -57,6 +62,9 @@ func (d *Door) heardFrom(message []byte) {
 	if err := json.Unmarshal(message, &m); err != nil {
 		d.o.Log.Warn("a node tells what this one does not understand", "error", err)
 		return
+	}
+	if d.o.Metrics.Heard != nil {
+		d.o.Metrics.Heard(m.about())
 	}
 	switch {
 	case m.Entry != nil:
@@ -75,9 +83,22 @@ func (d *Door) heardFrom(message []byte) {
 		d.followed(*m.Follow)
 	case m.Spent != nil:
 		d.limits.charge(m.Spent)
+	case m.Sorry:
+		d.hears.lookAtAll()
 	case m.Who:
 		d.tellNodes(nodeMessage{Here: d.people.ofThisNode()})
 	}
+}
+
+// about is what kind of thing a node tells of.
+func (m *nodeMessage) about() string {
+	switch {
+	case m.Entry != nil, m.Emit != nil && strings.HasPrefix(m.Emit.Room, roomOf("")):
+		return "room"
+	case m.Emit != nil, m.Ended != nil, m.Follow != nil:
+		return "person"
+	}
+	return "node"
 }
 
 // serves reports whether somebody who is connected here is in a room.
@@ -90,11 +111,12 @@ func (d *Door) connectNodes() {
 	if d.o.Nodes == nil {
 		return
 	}
+	d.o.Nodes.Subscribe(nodeTopic(d.o.Node))
 	d.o.Nodes.Listen(d.heardFrom, func() {
 		d.tellNodes(nodeMessage{Who: true})
 		d.tellNodes(nodeMessage{Here: d.people.ofThisNode()})
 		d.watcher.missed()
-	})
+	}, d.hears.confirmed, encode(nodeMessage{Sorry: true}))
 }
 
 // followHeads looks, now and then, whether the rooms that people here are in have entries that nobody has told of: what the nodes
@@ -105,6 +127,8 @@ func (d *Door) followHeads(stop <-chan struct{}) {
 	next := time.Now()
 	for {
 		select {
+		case <-d.hears.wake:
+			d.lookAt(d.hears.unlooked())
 		case now := <-t.C:
 			unwell := d.o.Nodes != nil && !d.o.Nodes.Healthy()
 			if !unwell && now.Before(next) {
@@ -151,9 +175,15 @@ func (d *Door) enterMissing(c *client, heads map[string]int64) {
 
 func (d *Door) lookAtHeads() {
 	d.sequence.forget(d.serves)
+	d.hears.forget(d.serves)
+	d.lookAt(d.sequence.served(d.serves))
+}
+
+// lookAt has read what is missing of rooms.
+func (d *Door) lookAt(rooms []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), fillTimeout)
 	defer cancel()
-	heads, err := d.o.Chat.Heads(ctx, d.sequence.served())
+	heads, err := d.o.Chat.Heads(ctx, rooms)
 	if err != nil {
 		return // the next look finds them
 	}

@@ -36,7 +36,7 @@ func toWirePersonal(p *chat.Personal) wirePersonal {
 // tellPersonal tells a person's devices what has changed of their own. It may get lost: the next version shows it, and personal-sync
 // gives it.
 func (d *Door) tellPersonal(p *chat.Personal) {
-	d.tell(userRoom(p.UserID), "", "personal", encode(toWirePersonal(p)))
+	d.tellDevices(p.UserID, "personal", encode(toWirePersonal(p)))
 }
 
 type personalSyncRequest struct {

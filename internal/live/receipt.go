@@ -83,5 +83,5 @@ func (d *Door) deliverReceipt(r *chat.Receipt) {
 
 // tellOwn tells a person's devices where they are.
 func (d *Door) tellOwn(r *chat.Receipt) {
-	d.tell(userRoom(r.UserID), "", "room-read", encode(wireReceipt{r.RoomID, r.UserID, r.ReadSeq, r.DeliveredSeq}))
+	d.tellDevices(r.UserID, "room-read", encode(wireReceipt{r.RoomID, r.UserID, r.ReadSeq, r.DeliveredSeq}))
 }

@@ -252,13 +252,16 @@ func (s *sequencer) forget(serves func(room string) bool) {
 	}
 }
 
-// served lists the rooms whose places are known.
-func (s *sequencer) served() []string {
+// served lists the rooms whose places are known and that somebody here is in. The others are of no interest before somebody enters them,
+// who waits for what is missing.
+func (s *sequencer) served(serves func(room string) bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]string, 0, len(s.rooms))
 	for room := range s.rooms {
-		out = append(out, room)
+		if serves(room) {
+			out = append(out, room)
+		}
 	}
 	return out
 }

@@ -1,5 +1,7 @@
 // Package peers lets the nodes of one server tell each other what happens, over Redis. What is told may get lost, or come late: the
 // log in the database is the truth, and whoever listens must be able to do without.
+//
+// What concerns all nodes goes to all. What is of a topic goes to those alone who have subscribed to it: each topic is a channel of its own.
 package peers
 
 import (
@@ -7,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 const (
 	maxQueued   = 8192        // messages that wait for Redis; more are dropped
 	maxAtOnce   = 256         // messages in one round trip
+	maxNamed    = 1000        // topics in one command
 	sendTimeout = time.Second // a Redis that takes longer is as good as away
 	pingEvery   = time.Second
 	retryAfter  = 300 * time.Millisecond
@@ -25,22 +28,36 @@ const (
 // Peers is a node's connection to the others.
 type Peers struct {
 	node                string
-	channel             string
+	channel             string // of what concerns all
 	client              rueidis.Client
 	redis               string // its address
-	queue               chan string
+	queue               chan notice
+	inbox               chan string
 	subscribed, answers atomic.Bool
 	dropped             atomic.Int64
 	told                func(away error)
 	away                bool // what was told last; the sender's, and Connect's before there is one
+	regretted           int64  // as many as dropped, when it was apologized for
+	apology             string // "" for none
+	older               older
 	cancel              context.CancelFunc
-	done                chan struct{}
-	sent                chan struct{}
+	running             sync.WaitGroup
+
+	mu      sync.Mutex
+	topics  map[string]bool // those subscribed to, or about to be
+	changed map[string]bool // those that Redis has not been told of
+	wake    chan struct{}   // something has changed
+}
+
+// notice is a message on its way; without topics it is for all.
+type notice struct {
+	message string
+	topics  []string
 }
 
 // Connect prepares the connection that a URL names, as redis://host:6379/0. Redis need not be there yet: told hears when it is away, with
 // the reason, and when it is back, with nil. What Redis itself refuses, as a wrong password, is an error. node must be unique among the
-// nodes; it has no colon.
+// nodes; it has neither colon nor tilde.
 func Connect(url, node string, told func(away error)) (*Peers, error) {
 	o, err := rueidis.ParseURL(url)
 	if err != nil {
@@ -48,7 +65,10 @@ func Connect(url, node string, told func(away error)) (*Peers, error) {
 	}
 	o.DisableCache, o.ForceSingleClient = true, true
 	o.Dialer.Timeout, o.ConnWriteTimeout = sendTimeout, sendTimeout
-	p := &Peers{node: node, channel: fmt.Sprintf("parley:nodes:%d", o.SelectDB), queue: make(chan string, maxQueued), told: told}
+	p := &Peers{
+		node: node, channel: fmt.Sprintf("parley:nodes:%d", o.SelectDB), queue: make(chan notice, maxQueued), inbox: make(chan string, maxQueued),
+		topics: map[string]bool{}, changed: map[string]bool{}, wake: make(chan struct{}, 1), older: older{lease: olderLease, answer: olderAnswer}, told: told,
+	}
 	if len(o.InitAddress) > 0 {
 		p.redis = o.InitAddress[0]
 	}
@@ -74,41 +94,11 @@ func (p *Peers) note(err error) {
 	}
 }
 
-// Listen calls heard for each message of the others, one at a time, and up whenever the connection has come about: what was told
-// before may have been missed. Both must not block. It is called once.
-func (p *Peers) Listen(heard func(message []byte), up func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	p.cancel, p.done, p.sent = cancel, make(chan struct{}), make(chan struct{})
-	go p.receive(ctx, heard, up)
-	go p.send(ctx)
-}
-
-func (p *Peers) receive(ctx context.Context, heard func([]byte), up func()) {
-	defer close(p.done)
-	confirmed := rueidis.WithOnSubscriptionHook(ctx, func(s rueidis.PubSubSubscription) {
-		if s.Kind == "subscribe" {
-			p.subscribed.Store(true)
-			up()
-		}
-	})
-	for ctx.Err() == nil {
-		_ = p.client.Receive(confirmed, p.client.B().Subscribe().Channel(p.channel).Build(), func(m rueidis.PubSubMessage) {
-			if from, body, ok := strings.Cut(m.Message, ":"); ok && from != p.node {
-				heard([]byte(body))
-			}
-		}) // it ends with the connection, and is begun again
-		p.subscribed.Store(false)
-		select {
-		case <-time.After(retryAfter):
-		case <-ctx.Done():
-		}
-	}
-}
-
-// Publish tells the others something. When Redis is away, or slower than what is told, it is dropped.
-func (p *Peers) Publish(message []byte) {
+// Publish tells the others something: all of them, or those that have subscribed to one of the topics. When Redis is away, or slower
+// than what is told, it is dropped.
+func (p *Peers) Publish(message []byte, topics ...string) {
 	select {
-	case p.queue <- p.node + ":" + string(message):
+	case p.queue <- notice{string(message), topics}:
 	default:
 		p.dropped.Add(1)
 	}
@@ -116,50 +106,101 @@ func (p *Peers) Publish(message []byte) {
 
 // send publishes in order, many in one round trip.
 func (p *Peers) send(ctx context.Context) {
-	defer close(p.sent)
 	t := time.NewTicker(pingEvery)
 	defer t.Stop()
+	p.ping(ctx)
 	for {
 		select {
 		case first := <-p.queue:
 			p.flush(ctx, first)
 		case <-t.C:
-			p.do(ctx, p.client.B().Ping().Build())
+			p.ping(ctx)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (p *Peers) flush(ctx context.Context, first string) {
-	commands := rueidis.Commands{p.client.B().Publish().Channel(p.channel).Message(first).Build()}
-	for len(commands) < maxAtOnce {
+func (p *Peers) flush(ctx context.Context, first notice) {
+	all := p.older.among(time.Now())
+	batch := p.addressed(nil, first, all)
+	for len(batch) < maxAtOnce {
 		select {
 		case next := <-p.queue:
-			commands = append(commands, p.client.B().Publish().Channel(p.channel).Message(next).Build())
+			batch = p.addressed(batch, next, all)
 			continue
 		default:
 		}
 		break
 	}
-	p.do(ctx, commands...)
+	p.publish(ctx, batch)
 }
 
-// do runs commands and takes note of whether Redis answers.
-func (p *Peers) do(ctx context.Context, commands ...rueidis.Completed) {
+// letter is a message and the channel that it goes to.
+type letter struct{ channel, message string }
+
+// addressed appends what is to be published so that a message reaches those for whom it is: everybody, if it is so.
+func (p *Peers) addressed(batch []letter, m notice, all bool) []letter {
+	message := p.node + newer + ":" + m.message
+	if all || len(m.topics) == 0 {
+		return append(batch, letter{p.channel, message})
+	}
+	for _, topic := range m.topics {
+		batch = append(batch, letter{p.channelOf(topic), message})
+	}
+	return batch
+}
+
+func (p *Peers) channelOf(topic string) string { return p.channel + ":" + topic }
+
+// publish tries what failed once more, if there is time: a connection may have been lost since the last time.
+func (p *Peers) publish(ctx context.Context, batch []letter) {
 	answering, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	failed, why := int64(0), error(nil)
-	for _, res := range p.client.DoMulti(answering, commands...) {
-		if err := res.Error(); err != nil {
-			failed, why = failed+1, err
-		}
+	left, why := p.try(answering, batch)
+	if len(left) > 0 {
+		left, why = p.try(answering, left)
 	}
-	p.dropped.Add(failed)
-	p.answers.Store(failed == 0)
+	p.dropped.Add(int64(len(left)))
+	p.answered(ctx, why)
+}
+
+// answered takes note of whether Redis has answered.
+func (p *Peers) answered(ctx context.Context, why error) {
+	p.answers.Store(why == nil)
 	if ctx.Err() == nil {
 		p.note(why)
 	}
+}
+
+// try returns what could not be published, and why.
+func (p *Peers) try(ctx context.Context, batch []letter) (left []letter, why error) {
+	commands := make(rueidis.Commands, len(batch))
+	for i, l := range batch {
+		commands[i] = p.client.B().Publish().Channel(l.channel).Message(l.message).Build()
+	}
+	for i, res := range p.client.DoMulti(ctx, commands...) {
+		if err := res.Error(); err != nil {
+			left, why = append(left, batch[i]), err
+		}
+	}
+	return left, why
+}
+
+// ping takes note of whether Redis answers, when there is nothing to tell; and apologizes for what was not told before.
+func (p *Peers) ping(ctx context.Context) {
+	if dropped := p.dropped.Load(); dropped != p.regretted && p.apology != "" {
+		p.regretted = dropped
+		p.flush(ctx, notice{message: p.apology})
+		return
+	}
+	answering, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	err := p.client.Do(answering, p.client.B().Ping().Build()).Error()
+	if err != nil {
+		err = p.client.Do(answering, p.client.B().Ping().Build()).Error()
+	}
+	p.answered(ctx, err)
 }
 
 // Client is the connection, for others who need Redis. It is closed with p.
@@ -198,8 +239,5 @@ func (p *Peers) Close() {
 		p.cancel()
 	}
 	p.client.Close()
-	if p.done != nil {
-		<-p.done
-		<-p.sent
-	}
+	p.running.Wait()
 }

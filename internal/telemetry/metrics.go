@@ -31,6 +31,7 @@ type Metrics struct {
 	writes     prometheus.Counter
 	bytes      prometheus.Counter
 	filled     prometheus.Counter
+	heard      *prometheus.CounterVec
 	forwarded  *prometheus.CounterVec
 }
 
@@ -61,12 +62,13 @@ func NewMetrics() *Metrics {
 		writes: counter("parley_writes_total", "Writes to WebSockets, each with all that was queued."),
 		bytes:  counter("parley_bytes_written_total", "Bytes written to WebSockets."),
 		filled: counter("parley_log_filled_total", "Entries that were read from the log, because no node had told of them."),
+		heard:  counters("parley_nodes_heard_total", "Messages heard of other nodes, by what they were about: a room, a person, or the node.", "about"),
 		forwarded: counters("parley_requests_forwarded_total",
 			"Requests sent on to the node of their session, by outcome: answered, or failed.", "outcome"),
 	}
 	m.durable, m.ephemeral = m.delivered.WithLabelValues("durable"), m.delivered.WithLabelValues("ephemeral")
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.opened, m.closed, m.refused, m.events, m.limited, m.behind, m.batch, m.commitTime, m.jobs, m.messages, m.delivered, m.frames, m.writes, m.bytes, m.filled, m.forwarded)
+		m.opened, m.closed, m.refused, m.events, m.limited, m.behind, m.batch, m.commitTime, m.jobs, m.messages, m.delivered, m.frames, m.writes, m.bytes, m.filled, m.heard, m.forwarded)
 	return m
 }
 
@@ -160,6 +162,9 @@ func (m *Metrics) Written(frames, bytes int) {
 	m.frames.Add(float64(frames))
 	m.bytes.Add(float64(bytes))
 }
+
+// Heard counts what another node told.
+func (m *Metrics) Heard(about string) { m.heard.WithLabelValues(about).Inc() }
 
 // Filled counts entries that nobody had told of.
 func (m *Metrics) Filled(entries int) { m.filled.Add(float64(entries)) }
