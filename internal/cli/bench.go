@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
@@ -31,24 +32,32 @@ type benchArgs struct {
 	Token      string        `env:"PARLEY_TOKEN" help:"Token of an account's session, which makes the rooms."`
 	SignUp     bool          `help:"Make an account for the rooms. On a server without accounts it becomes the owner's."`
 	NoGuests   bool          `help:"Connect everybody with the token, for servers without guests."`
+	Processes  int           `default:"1" help:"Processes of the tester, over which the people are spread: each may open only so many files."`
+	Metrics    []string      `help:"Addresses of the metrics of the server's nodes, as http://localhost:3000/metrics: what they use is part of the report."`
 	Report     string        `default:"parley-bench.html" help:"File for the report as a page; empty for none."`
 }
 
 // bench drives people against a server and reports what they saw. It fails when something was lost, doubled or reordered.
 func bench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if len(args) == 1 && args[0] == benchPart {
+		if err := load.Part(ctx, os.Stdin, stdout); err != nil {
+			return fail(stderr, 1, err)
+		}
+		return 0
+	}
 	var in benchArgs
 	what := "Load a server with people who talk, and measure what they see. Ends with 1 if anything was lost, doubled or reordered."
 	if code, ok := parseVerb("parley bench", what, &in, args, stdout, stderr); !ok {
 		return code
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	o := load.Options{
 		URL: in.URL, People: in.People, Rate: in.Rate, Ramp: in.Ramp, Duration: in.Duration, Rooms: in.Rooms, Direct: in.Direct, Typing: in.Typing,
 		Readers: in.Readers, Reconnects: in.Reconnects, Storm: in.Storm, TextLength: in.TextLength, Token: in.Token, SignUp: in.SignUp, NoGuests: in.NoGuests,
-		Progress: progress(stdout),
+		Metrics: in.Metrics, Progress: progress(stdout),
 	}
-	r, err := load.Run(ctx, o)
+	r, err := runBench(ctx, o, in.Processes)
 	if err != nil {
 		return fail(stderr, 1, err)
 	}
@@ -65,6 +74,24 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+// benchPart is the argument of a process that another one has started to do a part.
+const benchPart = "--part"
+
+func runBench(ctx context.Context, o load.Options, processes int) (*load.Report, error) {
+	if processes == 1 {
+		return load.Run(ctx, o)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return load.RunProcesses(ctx, o, processes, func() *exec.Cmd {
+		cmd := exec.Command(self, "bench", benchPart) //nolint:noctx // it ends with its input
+		cmd.Stderr = os.Stderr
+		return cmd
+	})
 }
 
 // progress prints a line a second; on a terminal each takes the place of the one before.

@@ -57,6 +57,15 @@ func (c *counts) since(before *counts) *counts {
 	return &out
 }
 
+// add adds what was counted elsewhere; nil is nothing.
+func (c *counts) add(more *counts) {
+	if more != nil {
+		for i, v := range more {
+			c[i] += v
+		}
+	}
+}
+
 func (c *counts) total() (n uint64) {
 	for _, v := range c {
 		n += v

@@ -62,7 +62,7 @@ func (r *Report) plots() []plot {
 	ms := func(of func(Second) time.Duration) func(Second) float64 {
 		return func(s Second) float64 { return float64(of(s).Microseconds()) / 1000 }
 	}
-	return []plot{
+	out := []plot{
 		r.plot("Deliveries a second", series{"delivered", func(s Second) float64 { return s.Delivered }}),
 		r.plot("Messages a second", series{"sent", func(s Second) float64 { return s.Sent }}, series{"acknowledged", func(s Second) float64 { return s.Acked }},
 			series{"refused", func(s Second) float64 { return s.Refused }}),
@@ -73,6 +73,12 @@ func (r *Report) plots() []plot {
 		r.plot("People", series{"joined", func(s Second) float64 { return float64(s.People) }}),
 		r.plot("Other events a second (typing, presence, receipts)", series{"told", func(s Second) float64 { return s.Told }}),
 	}
+	if r.Target.Memory > 0 {
+		out = append(out,
+			r.plot("Processors that the server uses", series{"in use", func(s Second) float64 { return s.Target.CPU }}),
+			r.plot("Memory that the server uses, MiB", series{"in use", func(s Second) float64 { return s.Target.Memory / (1 << 20) }}))
+	}
+	return out
 }
 
 func (r *Report) plot(title string, all ...series) plot {

@@ -86,7 +86,7 @@ func TestPlaceAfterALoss(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	good := Options{URL: "http://localhost:3000", People: 2, Rate: 1, Duration: time.Second, TextLength: 10}
-	if err := good.validate(); err != nil {
+	if err := good.validate(1); err != nil {
 		t.Fatal(err)
 	}
 	for word, change := range map[string]func(*Options){
@@ -103,8 +103,26 @@ func TestOptionsAreChecked(t *testing.T) {
 	} {
 		o := good
 		change(&o)
-		if err := o.validate(); err == nil || !strings.Contains(err.Error(), word) {
+		if err := o.validate(1); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: %v", word, err)
+		}
+	}
+}
+
+// Everybody has a part, and the parts are the whole.
+func TestSharesAreTheWhole(t *testing.T) {
+	for _, o := range []Options{{People: 10, Rooms: 3, Rate: 5}, {People: 15_000, Rate: 2}, {People: 3, Rooms: 3}} {
+		for _, n := range []int{1, 2, 3} {
+			people, rooms, rate := 0, 0, 0.0
+			for i := range n {
+				s := o.share(i, n)
+				if people, rooms, rate = people+s.People, rooms+s.Rooms, rate+s.Rate; s.People == 0 || s.Rooms > s.People {
+					t.Errorf("%d of %d: %+v", i, n, s)
+				}
+			}
+			if people != o.People || rooms != o.Rooms || rate < o.Rate*0.999 || rate > o.Rate*1.001 {
+				t.Errorf("%d: %d people, %d rooms, %v messages/s", n, people, rooms, rate)
+			}
 		}
 	}
 }

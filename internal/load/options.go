@@ -23,8 +23,9 @@ type Options struct {
 	Token      string        // of an account, which makes the rooms; with NoGuests everybody is that account
 	SignUp     bool          // make an account for the rooms
 	NoGuests   bool
+	Metrics    []string // addresses of the metrics of the server's nodes: what they use is part of the report
 	// Progress is called every second. It may be nil.
-	Progress func(Second)
+	Progress func(Second) `json:"-"`
 }
 
 // Most that is measured at once: beyond, the tester would measure itself.
@@ -34,13 +35,16 @@ const (
 	maxSeconds = 24 * 3600
 )
 
-func (o *Options) validate() error {
+// validate looks at what so many processes are to do.
+func (o *Options) validate(processes int) error {
 	u, err := url.Parse(o.URL)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("the server's address must be like https://chat.example.com")
-	case o.People < 1 || o.People > maxPeople:
-		return errors.New("people must be between 1 and 20000: for more start several testers, a process each")
+	case processes < 1 || processes > o.People:
+		return errors.New("there can be as many processes as people")
+	case o.People < 1 || o.People > processes*maxPeople:
+		return errors.New("people must be between 1 and 20000 for each process")
 	case o.Rate < 0 || o.Rate > maxRate:
 		return errors.New("the rate must be between 0 and 100000 messages a second")
 	case o.Duration <= 0 || o.Ramp < 0 || o.Duration+o.Ramp > maxSeconds*time.Second:
@@ -51,6 +55,8 @@ func (o *Options) validate() error {
 		return errors.New("direct messages need two people")
 	case o.Rooms < 0 || o.Rooms > o.People:
 		return errors.New("there can be as many rooms as people")
+	case o.Rooms > 0 && o.Rooms < processes:
+		return errors.New("there can be as many rooms as processes, or more, or none")
 	case o.Rooms > 0 && o.Token == "" && !o.SignUp:
 		return errors.New("rooms are made by an account: give a token, or let one be made with --sign-up (on a server without accounts it becomes the owner's)")
 	case o.NoGuests && o.Token == "":

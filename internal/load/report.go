@@ -31,6 +31,9 @@ type Report struct {
 	Problems           []Count // what must never be, by kind
 	Examples           []string
 	HeldBack           []string // the target's limits that were felt, in words
+	Target             Target   // what the server used, on average and at most; zero when it was not asked
+
+	counts map[string]*counts // of the latencies, by name
 }
 
 // Count is how often something happened.
@@ -56,21 +59,33 @@ func (t *tester) report() *Report {
 	defer t.truth.mu.Unlock()
 	r := &Report{
 		Options: t.o, Begun: t.begun, Took: t.now(), Seconds: t.seconds,
-		Connect: s.connect.read().latency(), Join: s.join.read().latency(), Ack: s.ack.read().latency(), Delivery: s.delivery.read().latency(), Back: s.back.read().latency(),
+		counts:   map[string]*counts{"connect": s.connect.read(), "join": s.join.read(), "ack": s.ack.read(), "delivery": s.delivery.read(), "back": s.back.read()},
 		Attempts: s.attempts.Load(), Cuts: s.cuts.Load(), Losses: s.disconnects.Load() - s.cuts.Load(), CaughtUp: s.caughtUp.Load(),
 		Sent: s.sent.Load(), Acked: s.acked.Load(), Refused: s.refused.Load(), Unknown: s.unknown.Load(), Nobody: s.nobody.Load(), Delivered: s.delivered.Load(),
 		Told: s.told.Load(), Typed: s.typed.Load(), Reads: s.reads.Load(), ReadBack: s.readBack.Load(),
 		Errors: counted(s.errors), Connects: counted(s.connects), Problems: counted(t.truth.problems), Examples: t.truth.examples,
 	}
 	r.Options.Token = "" // it is in no report
+	r.Target = t.target.all()
+	r.finish()
+	return r
+}
+
+// finish sets what follows from what was counted.
+func (r *Report) finish() {
+	for name, latency := range map[string]*Latency{"connect": &r.Connect, "join": &r.Join, "ack": &r.Ack, "delivery": &r.Delivery, "back": &r.Back} {
+		if c := r.counts[name]; c != nil {
+			*latency = c.latency()
+		}
+	}
+	r.Refusals = 0
 	for _, c := range r.Connects {
 		r.Refusals += int64(c.Times)
 	}
-	for _, one := range t.seconds {
+	for _, one := range r.Seconds {
 		r.Peak = max(r.Peak, one.People)
 	}
 	r.HeldBack = r.heldBack()
-	return r
 }
 
 // limits are the server's words for its limits, and the settings behind them.
@@ -182,12 +197,16 @@ func (r *Report) Figures() []Figure {
 	for _, s := range r.Seconds {
 		highest = max(highest, s.Delivered)
 	}
-	return []Figure{
+	out := []Figure{
 		{"people", fmt.Sprintf("%d at the same time; %d attempts, %d refused, %d lost, %d cut on purpose, %d times caught up", r.Peak, r.Attempts, r.Refusals, r.Losses, r.Cuts, r.CaughtUp)},
 		{"messages", fmt.Sprintf("%d sent, %d acknowledged, %d refused, %d unknown; %d not sent, because everybody was busy", r.Sent, r.Acked, r.Refused, r.Unknown, r.Nobody)},
 		{"deliveries", fmt.Sprintf("%d, at most %.0f in a second; %d other events", r.Delivered, highest, r.Told)},
 		{"besides", fmt.Sprintf("%d times seen typing, %d times told what was read", r.Typed, r.Reads)},
 	}
+	if r.Target.Memory > 0 {
+		out = append(out, Figure{"the server", fmt.Sprintf("%.2f processors on average, at most %.0f MiB", r.Target.CPU, r.Target.Memory/(1<<20))})
+	}
+	return out
 }
 
 // Verdict says whether the promises were kept.

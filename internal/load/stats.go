@@ -64,6 +64,9 @@ type Second struct {
 	Sent, Acked, Delivered, Refused float64       // messages a second
 	Told                            float64       // other events a second
 	Ack, Delivery                   Latency       // of this second's
+	Target                          Target
+
+	ack, delivery *counts
 }
 
 // sampler turns the counters into seconds.
@@ -88,7 +91,8 @@ func (m *sampler) next(now time.Duration) Second {
 		Refused: rate(&m.refused, m.s.refused.Load()), Told: rate(&m.told, m.s.told.Load()),
 	}
 	ack, delivery := m.s.ack.read(), m.s.delivery.read()
-	out.Ack, out.Delivery = ack.since(m.ack).latency(), delivery.since(m.delivery).latency()
+	out.ack, out.delivery = ack.since(m.ack), delivery.since(m.delivery)
+	out.Ack, out.Delivery = out.ack.latency(), out.delivery.latency()
 	m.ack, m.delivery = ack, delivery
 	return out
 }

@@ -29,13 +29,14 @@ type tester struct {
 	rooms   []string
 	stats   stats
 	truth   *truth
+	target  *target // nil for none
 	running sync.WaitGroup
 	seconds []Second
 }
 
 // Run connects the people, lets them talk, and tells what came of it. When ctx is done it ends early, with what it has.
 func Run(ctx context.Context, o Options) (*Report, error) {
-	if err := o.validate(); err != nil {
+	if err := o.validate(1); err != nil {
 		return nil, err
 	}
 	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -57,6 +58,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	t.begun = time.Now()
 	sampling, stopSampling := context.WithCancel(working)
+	t.target = watch(sampling, o.Metrics)
 	sampled := make(chan struct{})
 	go func() { defer close(sampled); t.sample(sampling) }()
 	err := t.ramp(ctx)
@@ -107,6 +109,7 @@ func (t *tester) sample(ctx context.Context) {
 		select {
 		case <-tick.C:
 			s := m.next(t.now())
+			s.Target = t.target.now()
 			t.seconds = append(t.seconds, s)
 			if t.o.Progress != nil {
 				t.o.Progress(s)
