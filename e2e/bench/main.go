@@ -23,11 +23,12 @@ type options struct {
 	within                  time.Duration
 	pause                   bool
 	under                   string
+	room                    roomOptions
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.what, "what", "peers,growth,wire,crowd", "what to measure: servers side by side, one to four nodes, bytes on the wire, 100,000 connections")
+	flag.StringVar(&o.what, "what", "peers,growth,wire,crowd", "what to measure: servers side by side, one to four nodes, bytes on the wire, 100,000 connections; also room, 15,000 people in one room")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each scenario is run for each server; the median counts")
 	flag.DurationVar(&o.seconds, "time", 4*time.Second, "how long a measurement lasts")
 	flag.StringVar(&o.only, "only", "", "run only scenarios whose name contains this")
@@ -40,6 +41,7 @@ func main() {
 	flag.IntVar(&o.step, "step", 10_000, "connections of the crowd after which it says how much memory they need")
 	flag.BoolVar(&o.pause, "pause", false, "wait for a line at each step, to look at the server meanwhile")
 	flag.StringVar(&o.under, "under", "", "a program that the servers are run by, as one that limits their processor time: it gets the server's command line")
+	o.room.flags()
 	flag.Parse()
 	if o.group != "" {
 		if err := playGroup(o.group); err != nil {
@@ -67,6 +69,8 @@ func run(what string, o options) error {
 		return crowd(o)
 	case "wire":
 		return wire()
+	case "room":
+		return oneRoom(o.room)
 	}
 	return fmt.Errorf("there is no %q to measure", what)
 }

@@ -17,7 +17,7 @@ import (
 
 // benchArgs are those of bench.
 type benchArgs struct {
-	URL        string        `arg:"" help:"The server to test, as http://localhost:3000. It gets real messages of real people: use one that is there for it."`
+	URL        []string      `arg:"" help:"The server to test, as http://localhost:3000, or each of its nodes. It gets real messages of real people: use one that is there for it."`
 	People     int           `default:"100" help:"People who connect, each with one connection."`
 	Rate       float64       `default:"10" help:"Messages a second, of all together."`
 	Ramp       time.Duration `default:"10s" help:"Time over which they connect."`
@@ -53,7 +53,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return code
 	}
 	o := load.Options{
-		URL: in.URL, People: in.People, Rate: in.Rate, Ramp: in.Ramp, Duration: in.Duration, Rooms: in.Rooms, Direct: in.Direct, Typing: in.Typing,
+		URLs: in.URL, People: in.People, Rate: in.Rate, Ramp: in.Ramp, Duration: in.Duration, Rooms: in.Rooms, Direct: in.Direct, Typing: in.Typing,
 		Readers: in.Readers, Reconnects: in.Reconnects, Storm: in.Storm, TextLength: in.TextLength, Token: in.Token, SignUp: in.SignUp, NoGuests: in.NoGuests,
 		Metrics: in.Metrics, Progress: progress(stdout),
 	}

@@ -85,12 +85,12 @@ func TestPlaceAfterALoss(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	good := Options{URL: "http://localhost:3000", People: 2, Rate: 1, Duration: time.Second, TextLength: 10}
+	good := Options{URLs: []string{"http://localhost:3000"}, People: 2, Rate: 1, Duration: time.Second, TextLength: 10}
 	if err := good.validate(1); err != nil {
 		t.Fatal(err)
 	}
 	for word, change := range map[string]func(*Options){
-		"address":       func(o *Options) { o.URL = "localhost" },
+		"address":       func(o *Options) { o.URLs = []string{"http://localhost:3000", "localhost"} },
 		"people":        func(o *Options) { o.People = 0 },
 		"rate":          func(o *Options) { o.Rate = -1 },
 		"duration":      func(o *Options) { o.Duration = 0 },

@@ -3,12 +3,13 @@ package load
 import (
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 )
 
 // Options says what is to happen.
 type Options struct {
-	URL        string // of the server, http:// or https://
+	URLs       []string // of the server, http:// or https://; of several nodes each has its share of the people
 	People     int
 	Rate       float64 // messages a second, of all people together
 	Ramp       time.Duration
@@ -28,6 +29,9 @@ type Options struct {
 	Progress func(Second) `json:"-"`
 }
 
+// Server names what is tested.
+func (o *Options) Server() string { return strings.Join(o.URLs, ", ") }
+
 // Most that is measured at once: beyond, the tester would measure itself.
 const (
 	maxPeople  = 20_000
@@ -37,10 +41,14 @@ const (
 
 // validate looks at what so many processes are to do.
 func (o *Options) validate(processes int) error {
-	u, err := url.Parse(o.URL)
+	for _, one := range o.URLs {
+		if u, err := url.Parse(one); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return errors.New("the server's address must be like https://chat.example.com")
+		}
+	}
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return errors.New("the server's address must be like https://chat.example.com")
+	case len(o.URLs) == 0:
+		return errors.New("the server's address is missing")
 	case processes < 1 || processes > o.People:
 		return errors.New("there can be as many processes as people")
 	case o.People < 1 || o.People > processes*maxPeople:

@@ -69,7 +69,7 @@ func (p *person) connect(ctx context.Context) error {
 		p.t.stats.attempts.Add(1)
 		begun := time.Now()
 		dialing, cancel := context.WithTimeout(ctx, answerTimeout)
-		c, err := client.Dial(dialing, p.t.o.URL, client.Options{
+		c, err := client.Dial(dialing, p.url(), client.Options{
 			Auth: auth{p}, Reconnect: true, OnConnect: func(c *client.Client) { p.joined(c, time.Now()) }, OnDisconnect: p.lost, OnEvent: p.heard,
 		})
 		cancel()
@@ -92,6 +92,9 @@ func (p *person) connect(ctx context.Context) error {
 		}
 	}
 }
+
+// url is the address that the person connects to.
+func (p *person) url() string { return p.t.o.URLs[p.number%len(p.t.o.URLs)] }
 
 // busy reports whether a refusal is one for now.
 func busy(err error) bool {

@@ -136,7 +136,7 @@ func (r *Report) Sound() bool { return len(r.Problems) == 0 && (r.Acked > 0 || r
 func (r *Report) Text(out io.Writer) error {
 	var b strings.Builder
 	o := r.Options
-	fmt.Fprintf(&b, "\n%s: %d people, %g messages/s for %v", o.URL, o.People, o.Rate, o.Duration)
+	fmt.Fprintf(&b, "\n%s: %d people, %g messages/s for %v", o.Server(), o.People, o.Rate, o.Duration)
 	if o.Rooms > 0 {
 		fmt.Fprintf(&b, ", %d rooms", o.Rooms)
 	}

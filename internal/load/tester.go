@@ -156,16 +156,16 @@ func (t *tester) makeRooms(ctx context.Context) error {
 // connectOnce connects and waits until the person has joined, or ctx is done.
 func (p *person) connectOnce(ctx context.Context) error {
 	if err := p.connect(ctx); err != nil {
-		return fmt.Errorf("cannot connect to %s: %w%s", p.t.o.URL, err, p.t.stats.reasons())
+		return fmt.Errorf("cannot connect to %s: %w%s", p.url(), err, p.t.stats.reasons())
 	}
 	for !p.online.Load() {
 		if no := p.noJoin.Load(); no != nil {
-			return fmt.Errorf("nobody can join %s: %w", p.t.o.URL, no)
+			return fmt.Errorf("nobody can join %s: %w", p.url(), no)
 		}
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("nobody can join %s: %w%s", p.t.o.URL, ctx.Err(), p.t.stats.reasons())
+			return fmt.Errorf("nobody can join %s: %w%s", p.url(), ctx.Err(), p.t.stats.reasons())
 		}
 	}
 	return nil
