@@ -36,7 +36,7 @@ type Peers struct {
 	subscribed, answers atomic.Bool
 	dropped             atomic.Int64
 	told                func(away error)
-	away                bool // what was told last; the sender's, and Connect's before there is one
+	away                bool   // what was told last; the sender's, and Connect's before there is one
 	regretted           int64  // as many as dropped, when it was apologized for
 	apology             string // "" for none
 	older               older
