@@ -106,10 +106,7 @@ export async function connected(page) {
   await page.locator('.skeleton').waitFor({ state: 'detached' });
 }
 
-export async function say(page, text) {
-  await page.getByLabel('Message General').fill(text);
-  await page.getByLabel('Message General').press('Enter');
-}
+export const say = (page, text) => write(page, 'General', text);
 
 /** Changes one's name through the profile. */
 export async function rename(page, name) {
@@ -162,7 +159,9 @@ export async function act(page, text, what) {
   await page.getByRole('menuitem', { name: what }).click();
 }
 
+/** Writes into a room that is open. Behind a modal dialog, which closes a moment after the room is there, nothing can be typed. */
 export async function write(page, room, text) {
+  await becomes(() => page.locator('dialog:modal').count(), 0);
   await page.getByLabel(`Message ${room}`, { exact: true }).fill(text);
   await page.getByLabel(`Message ${room}`, { exact: true }).press('Enter');
 }
