@@ -126,3 +126,32 @@ func TestSharesAreTheWhole(t *testing.T) {
 		}
 	}
 }
+
+// A plot has a gap where nothing was measured, and of a long run no more points than can be seen, which hide no peak.
+func TestPlots(t *testing.T) {
+	r := &Report{}
+	for i := range 10_000 {
+		s := Second{At: time.Duration(i+1) * time.Second, Delivered: 10, People: 3}
+		if i < 4000 || i >= 6000 {
+			s.Delivery = Latency{Count: 10, P50: time.Millisecond, P95: 2 * time.Millisecond, P99: 3 * time.Millisecond}
+		}
+		if i == 1234 {
+			s.Delivery.P99 = 777 * time.Millisecond
+		}
+		r.Seconds = append(r.Seconds, s)
+	}
+	plots := r.plots()
+	if n := len(plots[0].Told); n > plotPoints || n < plotPoints/2 {
+		t.Errorf("%d points", n)
+	}
+	if parts := plots[0].Lines[0].Parts; len(parts) != 1 || !strings.Contains(parts[0], ",0.0") {
+		t.Errorf("deliveries: %d parts", len(parts))
+	}
+	delivery := plots[3]
+	if n := len(delivery.Lines[2].Parts); n != 2 {
+		t.Errorf("p99 has %d parts, want two with a gap between them", n)
+	}
+	if !slices.ContainsFunc(delivery.Told, func(t told) bool { return strings.HasSuffix(t.Text, " p99 777") }) {
+		t.Error("the peak is not in the plot")
+	}
+}

@@ -2,6 +2,7 @@ package load
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -31,6 +32,25 @@ type Options struct {
 
 // Server names what is tested.
 func (o *Options) Server() string { return strings.Join(o.URLs, ", ") }
+
+// Sentence says what is done.
+func (o *Options) Sentence() string {
+	text := fmt.Sprintf("%d people, who come within %v and send %g messages a second for %v", o.People, o.Ramp, o.Rate, o.Duration)
+	if o.Rooms > 0 {
+		text += fmt.Sprintf(" in %d rooms", o.Rooms)
+	}
+	if o.Direct > 0 {
+		text += fmt.Sprintf(", %.0f %% of them to one other person", 100*o.Direct)
+	}
+	if o.Typing {
+		text += ", typing before"
+	}
+	text += fmt.Sprintf(". %.0f %% tell what they have read; of 100 connections %g are cut a minute", 100*o.Readers, o.Reconnects)
+	if o.Storm {
+		text += ", and all at once half-way"
+	}
+	return text + "."
+}
 
 // Most that is measured at once: beyond, the tester would measure itself.
 const (
