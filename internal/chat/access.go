@@ -82,6 +82,29 @@ func findAccess(ctx context.Context, q db.Querier, userID, roomID string) (acces
 	return acc, err
 }
 
+// Mark is a place in the log of the room whose memberships count. What is told of a room besides its log is told to those who are members after
+// it: whoever was put out before hears nothing of it.
+type Mark struct {
+	RoomID string
+	Seq    int64
+}
+
+func (a access) mark() Mark {
+	if a.thread() {
+		return Mark{a.Holder, a.HolderSeq}
+	}
+	return Mark{a.RoomID, a.LastSeq}
+}
+
+// MayWrite says why somebody may not write in a room, if so, and else up to where that is known.
+func (c *Chat) MayWrite(ctx context.Context, a Actor, roomID string) (Mark, error) {
+	acc, err := c.reader(ctx, a, roomID)
+	if err == nil {
+		err = acc.maySend()
+	}
+	return acc.mark(), err
+}
+
 // reader is findAccess outside of a transaction.
 func (c *Chat) reader(ctx context.Context, a Actor, roomID string) (access, error) {
 	acc, err := findAccess(ctx, c.db, a.UserID, roomID)

@@ -324,3 +324,68 @@ func TestReceiptsOfAThreadAreThoseOfMembers(t *testing.T) {
 		}
 	})
 }
+
+// Who has left the room that they made is not told by a repetition what it is called now.
+func TestARepetitionTellsNothingToThoseWhoAreOut(t *testing.T) {
+	eachDB(t, func(t *testing.T, f *fixture) {
+		ana, ben := f.account("ana"), f.account("ben")
+		draft := chat.RoomDraft{Name: "Before", Kind: chat.Private, Members: []string{ben.UserID}, ClientID: "r1"}
+		room := f.room(ana, draft)
+		if again, err := f.CreateRoom(t.Context(), ana, draft); err != nil || again.ID != room {
+			t.Fatalf("a repetition made %+v, %v", again, err)
+		}
+		if err := f.LeaveRoom(t.Context(), ana, room); err != nil {
+			t.Fatal(err)
+		}
+		after := "After"
+		if _, err := f.UpdateRoom(t.Context(), ben, room, chat.RoomChange{Name: &after}); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"Before", "After", "Else"} {
+			draft.Name = name
+			r, err := f.CreateRoom(t.Context(), ana, draft)
+			if refusedAs(t, name, err, chat.NotFound); r.Name != "" {
+				t.Fatalf("%q is told %+v", name, r)
+			}
+		}
+	})
+}
+
+// In a conversation whose one side has blocked the other, nobody hears what the other reads, and who was put out of a room may not be said to type.
+func TestWhoMayBeSaidToType(t *testing.T) {
+	eachDB(t, func(t *testing.T, f *fixture) {
+		ana, ben := f.account("ana"), f.account("ben")
+		r, err := f.OpenDirect(t.Context(), ben, []string{ana.UserID})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := f.say(ben, r.ID, "hello")
+		if mark, err := f.MayWrite(t.Context(), ben, r.ID); err != nil || mark != (chat.Mark{RoomID: r.ID, Seq: m.Seq}) {
+			t.Fatalf("%+v, %v", mark, err)
+		}
+		room := f.room(ana, chat.RoomDraft{Name: "Secret", Kind: chat.Private, Members: []string{ben.UserID}})
+		root := f.say(ben, room, "root")
+		thread := f.thread(ana, room, root)
+		f.say(ben, thread.ID, "reply")
+		mark, err := f.MayWrite(t.Context(), ben, thread.ID)
+		if err != nil || mark.RoomID != room || mark.Seq < root.Seq {
+			t.Fatalf("%+v, %v", mark, err)
+		}
+		if _, err := f.BlockPerson(t.Context(), ana, ben.UserID, &chat.Block{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range []chat.Actor{ana, ben} {
+			refusedAs(t, a.Name, second(f.MayWrite(t.Context(), a, r.ID)), chat.Forbidden)
+			read, err := f.MarkRead(t.Context(), a, r.ID, m.Seq, false)
+			if err != nil || read.Members != 0 {
+				t.Fatalf("%s has read it: %+v, %v", a.Name, read, err)
+			}
+		}
+		if err := f.KickMember(t.Context(), ana, room, ben.UserID, false, ""); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{room, thread.ID} {
+			refusedAs(t, id, second(f.MayWrite(t.Context(), ben, id)), chat.NotFound)
+		}
+	})
+}

@@ -14,7 +14,8 @@ type Receipt struct {
 	ReadSeq      int64 // 0 for somebody who does not tell
 	DeliveredSeq int64
 	Private      bool // others are not to know what they have read
-	Members      int  // how many are in the room; 0 for the lobby
+	Members      int  // how many are in the room; 0 for the lobby, and for a conversation in which nothing is said because one has blocked the other
+	Mark         Mark // where the log of those who may know ended
 }
 
 // MarkRead tells that the actor has read a room up to a seq. It only moves forward, and not past the head; with unread it moves
@@ -48,7 +49,10 @@ func (c *Chat) move(ctx context.Context, a Actor, roomID string, to func(access,
 		if err := b.threadCursors(&acc); err != nil {
 			return err
 		}
-		r = Receipt{RoomID: roomID, UserID: a.UserID, ReadSeq: acc.ReadSeq, DeliveredSeq: acc.DeliveredSeq, Private: !acc.Receipts, Members: acc.Members}
+		r = Receipt{RoomID: roomID, UserID: a.UserID, ReadSeq: acc.ReadSeq, DeliveredSeq: acc.DeliveredSeq, Private: !acc.Receipts, Members: acc.Members, Mark: acc.mark()}
+		if acc.Blocked != 0 {
+			r.Members = 0
+		}
 		was := r
 		if to(acc, &r); r == was || acc.thread() && !acc.Following { // who does not follow a thread has no place in it
 			return nil

@@ -230,6 +230,11 @@ func (b *batch) createdBefore(a Actor, d RoomDraft) (Room, error) {
 	if err != nil {
 		return Room{}, err
 	}
+	if kind == KindCreate { // who is out learns nothing of it any more, not by what a repetition is answered either
+		if _, err := b.roomAccess(a, id); err != nil {
+			return Room{}, err
+		}
+	}
 	old, err := findRoom(b.ctx, b.tx, id)
 	if err == nil && (kind != KindCreate || old.Name != d.Name || old.Kind != d.Kind) {
 		err = errorf(Conflict, "This clientId was used for something else")

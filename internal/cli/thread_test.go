@@ -99,10 +99,40 @@ func TestThreadsAcrossNodes(t *testing.T) {
 	}
 	ana.must("member-kick", reply{"roomId": room, "userId": benIs["userId"]})
 	ben.heard("room-removed", room)
-	ana.must("chat-message", reply{"roomId": thread, "text": "without ben"})
+	before := ben.count(thread)
+	last := ana.must("chat-message", reply{"roomId": thread, "text": "without ben"})
 	ana.heard("new-message", "without ben")
-	time.Sleep(200 * time.Millisecond)
-	if ben.count("without ben") != 0 {
-		t.Fatal("ben still hears")
+	ana.must("typing-indicator", reply{"roomId": thread, "typing": true})
+	ana.must("room-read", reply{"roomId": thread, "seq": last["seq"]})
+	ben.refused("typing-indicator", reply{"roomId": thread, "typing": true}, "not-found", "No such room")
+	ana.must("chat-message", reply{"text": "and in General"})
+	ben.heard("new-message", "and in General")
+	if n := ben.count(thread); n != before {
+		t.Fatalf("ben still hears: %d, and %d before", n, before)
+	}
+}
+
+// In a conversation whose one side has blocked the other, neither is told what the other does.
+func TestWhoIsBlockedIsNotSeenTyping(t *testing.T) {
+	s := start(t, "--rate-limit=off")
+	ana, anaIs := s.account("ana")
+	ben, benIs := s.account("ben")
+	direct := ben.must("direct-open", reply{"userIds": []any{anaIs["userId"]}})["roomId"].(string)
+	ben.must("chat-message", reply{"roomId": direct, "text": "hello"})
+	ben.must("typing-indicator", reply{"roomId": direct, "typing": true})
+	ana.heard("typing-indicator", direct, `"typing":true`)
+	ben.must("typing-indicator", reply{"roomId": direct, "typing": false})
+	ana.heard("typing-indicator", direct, `"typing":false`)
+	ana.must("person-block", reply{"userId": benIs["userId"]})
+	ben.refused("typing-indicator", reply{"roomId": direct, "typing": true}, "forbidden", "no direct messages from you")
+	ana.refused("typing-indicator", reply{"roomId": direct, "typing": true}, "forbidden", "blocked them")
+	ben.must("room-read", reply{"roomId": direct, "seq": 9})
+	for _, p := range []*person{ana, ben} {
+		p.must("chat-message", reply{"text": fmt.Sprintf("%p in General", p)})
+	}
+	ana.heard("new-message", fmt.Sprintf("%p in General", ben))
+	ben.heard("new-message", fmt.Sprintf("%p in General", ana))
+	if ana.count("typing-indicator", direct, `"typing":true`) != 1 || ben.count("typing-indicator", direct) != 0 || ana.count("receipt", direct, `"readSeq":9`) != 0 {
+		t.Fatal("they hear of each other")
 	}
 }

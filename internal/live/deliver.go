@@ -177,7 +177,7 @@ func (d *Door) emit(room string, except []string, event string, payload socketio
 
 // tell sends what is in no log to a room, wherever people are connected. It may get lost: a client that is behind goes without.
 func (d *Door) tell(room, except, event string, payload socketio.RawJSON) {
-	d.tellNodes(nodeMessage{Emit: &remoteEmit{room, except, event, json.RawMessage(payload)}}, topicOf(room)...)
+	d.tellNodes(nodeMessage{Emit: &remoteEmit{Room: room, Except: except, Event: event, Payload: json.RawMessage(payload)}}, topicOf(room)...)
 	d.emitVolatile(room, except, event, payload)
 }
 
@@ -186,9 +186,26 @@ func (d *Door) tell(room, except, event string, payload socketio.RawJSON) {
 func (d *Door) tellDevices(userID, event string, payload socketio.RawJSON) {
 	room := userRoom(userID)
 	if topics := d.people.nodesOf(userID); len(topics) > 0 {
-		d.tellNodes(nodeMessage{Emit: &remoteEmit{room, "", event, json.RawMessage(payload)}}, topics...)
+		d.tellNodes(nodeMessage{Emit: &remoteEmit{Room: room, Event: event, Payload: json.RawMessage(payload)}}, topics...)
 	}
 	d.emitVolatile(room, "", event, payload)
+}
+
+// tellMembers is tell, to those in a room, or a thread, who are members after a place in the log: a node that has not delivered that far waits
+// until it has, so that whoever was put out before, here or by another node, hears nothing of it.
+func (d *Door) tellMembers(after chat.Mark, roomID, except, event string, payload socketio.RawJSON) {
+	m := &remoteEmit{Room: roomOf(roomID), Except: userRoom(except), Event: event, Payload: json.RawMessage(payload), After: after.RoomID, AfterSeq: after.Seq}
+	d.tellNodes(nodeMessage{Emit: m}, topicOf(m.Room)...)
+	d.emitAfter(m)
+}
+
+func (d *Door) emitAfter(m *remoteEmit) {
+	emit := func() { d.emitVolatile(m.Room, m.Except, m.Event, socketio.RawJSON(m.Payload)) }
+	if m.After == "" {
+		emit()
+		return
+	}
+	d.sequence.later(m.After, m.AfterSeq, emit)
 }
 
 func (d *Door) emitVolatile(room, except, event string, payload socketio.RawJSON) {

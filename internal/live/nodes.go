@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"parley/internal/chat"
-	"parley/socketio"
 )
 
 // Nodes connects the nodes of one server: see package peers. What is told may get lost.
@@ -42,6 +41,9 @@ type remoteEmit struct {
 	Except  string          `json:"x,omitempty"`
 	Event   string          `json:"e"`
 	Payload json.RawMessage `json:"p"`
+	// After is the room, and AfterSeq how far it must have been delivered before: see tellMembers.
+	After    string `json:"a,omitempty"`
+	AfterSeq int64  `json:"as,omitempty"`
 }
 
 // tellNodes tells the other nodes, if there are any: all of them, or those that have subscribed to one of the topics.
@@ -72,7 +74,7 @@ func (d *Door) heardFrom(message []byte) {
 			d.sequence.offer(m.Entry)
 		}
 	case m.Emit != nil:
-		d.emitVolatile(m.Emit.Room, m.Emit.Except, m.Emit.Event, socketio.RawJSON(m.Emit.Payload))
+		d.emitAfter(m.Emit)
 	case m.Ended != nil:
 		d.sessionsEnded(*m.Ended)
 	case m.Look:

@@ -78,7 +78,7 @@ func (d *Door) deliverReceipt(r *chat.Receipt) {
 	if r.Private {
 		told.ReadSeq = 0
 	}
-	d.tell(roomOf(r.RoomID), userRoom(r.UserID), "receipt", encode(told))
+	d.tellMembers(r.Mark, r.RoomID, r.UserID, "receipt", encode(told))
 }
 
 // tellOwn tells a person's devices where they are.

@@ -120,6 +120,28 @@ func (s *sequencer) after(room string, seq int64, do func()) {
 	s.wait(room, p, seq, do)
 }
 
+// maxLater bounds what may get lost and waits for a room: beyond, it is dropped.
+const maxLater = 256
+
+// later is after, of what may get lost: it waits for what is on its way, and nothing is read because of it.
+func (s *sequencer) later(room string, seq int64, do func()) {
+	s.mu.Lock()
+	p := s.rooms[room]
+	s.mu.Unlock()
+	if p == nil { // nobody here is in it
+		do()
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !p.known || p.last >= seq:
+		do()
+	case len(p.waiting) < maxLater:
+		p.waiting = append(p.waiting, waiting{seq, do})
+	}
+}
+
 func (s *sequencer) wait(room string, p *place, seq int64, do func()) {
 	p.waiting = append(p.waiting, waiting{seq, do})
 	if p.filling {

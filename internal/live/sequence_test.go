@@ -125,3 +125,36 @@ func TestTheFirstEntryOfALogIsDelivered(t *testing.T) {
 		s.close()
 	}
 }
+
+// What may get lost, as that somebody types, waits until the room has been delivered as far as it had come then, and has nothing read.
+func TestWhatMayGetLostWaitsForTheRoom(t *testing.T) {
+	l := &logs{heads: map[string]int64{}}
+	s := newSequencer(l.deliver)
+	s.read = func(context.Context, string, int64) ([]chat.Entry, error) {
+		t.Error("the log was read")
+		return nil, nil
+	}
+	defer s.close()
+	told := map[string]bool{}
+	s.later("nobody's", 3, func() { told["nobody's"] = true })
+	s.head("room", 5)
+	for _, seq := range []int64{4, 5, 6, 7} {
+		s.later("room", seq, func() { told[fmt.Sprint(seq)] = true })
+	}
+	if !told["nobody's"] || !told["4"] || !told["5"] || told["6"] || told["7"] {
+		t.Fatalf("at 5 it has told %v", told)
+	}
+	s.offer(&delivery{Room: "room", Seq: 6})
+	if !told["6"] || told["7"] {
+		t.Fatalf("at 6 it has told %v", told)
+	}
+	for range 2 * maxLater {
+		s.later("room", 9, func() {})
+	}
+	if n := len(s.rooms["room"].waiting); n > maxLater {
+		t.Fatalf("%d wait", n)
+	}
+	if s.offer(&delivery{Room: "room", Seq: 7}); !told["7"] {
+		t.Fatalf("at 7 it has told %v", told)
+	}
+}

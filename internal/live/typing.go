@@ -28,12 +28,13 @@ type typists struct {
 
 type typist struct {
 	told  time.Time
+	mark  chat.Mark // those who are members after it are told
 	stop  *time.Timer
 	shown bool // whether the others are told: in a crowd they hear of the first few
 }
 
 // typingIndicator tells the others in the room. What comes too soon after the last is accepted and not told again.
-func (d *Door) typingIndicator(_ context.Context, c *client, in typingRequest) (ok, error) {
+func (d *Door) typingIndicator(ctx context.Context, c *client, in typingRequest) (ok, error) {
 	room := roomOrLobby(in.RoomID)
 	if !c.in(room) {
 		return ok{}, &chat.Error{Kind: chat.NotFound, Message: "No such room"}
@@ -60,21 +61,46 @@ func (d *Door) typingIndicator(_ context.Context, c *client, in typingRequest) (
 			t.shown[room]++
 		}
 	}
+	now := t.at[key]
 	t.mu.Unlock()
-	if tell {
-		d.tellTyping(room, a, in.Typing)
+	switch {
+	case !tell:
+	case in.Typing:
+		return done, d.beginTyping(ctx, room, a, now)
+	default:
+		d.tellTyping(room, a, was.mark, false)
 	}
 	return done, nil
+}
+
+// beginTyping tells that somebody types, if they may write there. A database that does not answer is no fault of theirs: nobody is told.
+func (d *Door) beginTyping(ctx context.Context, room string, a chat.Actor, who *typist) error {
+	if d.load.drops() {
+		return nil
+	}
+	mark, err := d.o.Chat.MayWrite(ctx, a, room)
+	if err != nil {
+		d.typing.forget(room, a.UserID)
+		if chat.AsError(err).Kind == chat.Unavailable {
+			return nil
+		}
+		return err
+	}
+	d.typing.mu.Lock()
+	who.mark = mark
+	d.typing.mu.Unlock()
+	d.tellTyping(room, a, mark, true)
+	return nil
 }
 
 // typingOver ends the typing of somebody who stopped without saying so.
 func (d *Door) typingOver(key [2]string, which *typist, a chat.Actor) {
 	t := &d.typing
 	t.mu.Lock()
-	tell := t.at[key] == which && t.drop(key, which)
+	tell, mark := t.at[key] == which && t.drop(key, which), which.mark
 	t.mu.Unlock()
 	if tell {
-		d.tellTyping(key[0], a, false)
+		d.tellTyping(key[0], a, mark, false)
 	}
 }
 
@@ -99,11 +125,11 @@ type typingNotice struct {
 	Typing   bool   `json:"typing"`
 }
 
-func (d *Door) tellTyping(room string, a chat.Actor, typing bool) {
-	if d.load.drops() {
+func (d *Door) tellTyping(room string, a chat.Actor, mark chat.Mark, typing bool) {
+	if mark == (chat.Mark{}) || d.load.drops() { // nobody was told that they type
 		return
 	}
-	d.tell(roomOf(room), userRoom(a.UserID), "typing-indicator", encode(typingNotice{room, a.UserID, a.Name, typing}))
+	d.tellMembers(mark, room, a.UserID, "typing-indicator", encode(typingNotice{room, a.UserID, a.Name, typing}))
 }
 
 // forget drops the typing of somebody who is out of the room: nobody is told, they have seen them go.
