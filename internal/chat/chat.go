@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"crypto/cipher"
 	"sync"
 	"time"
 
@@ -93,6 +94,7 @@ type Chat struct {
 	previewer  *previewer // nil: none
 	arrivals   chan *arriving
 	readers    sync.WaitGroup
+	cursors    cipher.Block  // hides where a search goes on
 	drawing    chan struct{} // a place for each picture that is decoded
 	stopping   chan struct{}
 	stop       sync.Once
@@ -130,6 +132,9 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 		c.newID = newID
 	}
 	if err := c.createLobby(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.openCursors(ctx); err != nil {
 		return nil, err
 	}
 	for range o.DB.Dialect.Writers() {

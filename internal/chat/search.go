@@ -28,7 +28,7 @@ type SearchQuery struct {
 	// Text is words, which must all be there, "phrases", and from:NAME in:ROOM before:DATE after:DATE has:link mentions:me.
 	Text   string
 	RoomID string // only in this room, when given
-	Cursor int64  // of the page before, 0 for the newest
+	Cursor string // of the page before, empty for the newest
 }
 
 // Hit is a message that was found.
@@ -43,7 +43,7 @@ type Hit struct {
 // SearchResult is a page of hits, the newest first.
 type SearchResult struct {
 	Hits   []Hit
-	Cursor int64 // of the next page, 0 when there is none
+	Cursor string // of the next page, empty when there is none
 }
 
 // parsedQuery is a query, understood.
@@ -146,7 +146,13 @@ func (c *Chat) Search(ctx context.Context, a Actor, q SearchQuery) (SearchResult
 	if err != nil {
 		return SearchResult{}, unreadable(err)
 	}
-	out, err := c.find(ctx, a, parsed, groups, where, q.Cursor)
+	cursor := int64(0)
+	if q.Cursor != "" {
+		if cursor, err = openCursor(c.cursors, a.UserID, q.Cursor); err != nil {
+			return SearchResult{}, err
+		}
+	}
+	out, err := c.find(ctx, a, parsed, groups, where, cursor)
 	if err != nil {
 		return SearchResult{}, unreadable(err)
 	}
@@ -286,7 +292,7 @@ func (c *Chat) find(ctx context.Context, a Actor, q parsedQuery, groups [][][]st
 		}
 		for _, p := range places {
 			if len(out.Hits) == SearchPage {
-				out.Cursor = cursor // p is the first of the next page
+				out.Cursor = sealCursor(c.cursors, a.UserID, cursor) // p is the first of the next page
 				return out, nil
 			}
 			cursor = p.doc

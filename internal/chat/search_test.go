@@ -27,7 +27,7 @@ func (f *fixture) finds(a chat.Actor, query string, want ...string) {
 			for _, h := range r.Hits {
 				got = append(got, h.Message.Text)
 			}
-			if q.Cursor = r.Cursor; r.Cursor == 0 {
+			if q.Cursor = r.Cursor; r.Cursor == "" {
 				break
 			}
 		}
@@ -246,4 +246,31 @@ func seed(b *testing.B, d *db.DB, user string, rooms int) {
 	if err := d.Analyze(b.Context()); err != nil {
 		b.Fatal(err)
 	}
+}
+
+// Where a search goes on says nothing of how much others write, and is of use to nobody else.
+func TestCursorsAreOnesOwn(t *testing.T) {
+	eachDB(t, func(t *testing.T, f *fixture) {
+		ana, ben := f.account("ana"), f.account("ben")
+		var all []string
+		for i := range chat.SearchPage + 5 {
+			f.say(ana, chat.Lobby, fmt.Sprint("needle ", i))
+			all = append([]string{fmt.Sprint("needle ", i)}, all...)
+		}
+		f.finds(ben, "needle", all...)
+		r, err := f.Search(t.Context(), ana, chat.SearchQuery{Text: "needle"})
+		if err != nil || len(r.Hits) != chat.SearchPage || len(r.Cursor) != 22 {
+			t.Fatalf("%d hits, cursor %q, %v", len(r.Hits), r.Cursor, err)
+		}
+		of := func(a chat.Actor, cursor string) (chat.SearchResult, error) {
+			return f.Search(t.Context(), a, chat.SearchQuery{Text: "needle", Cursor: cursor})
+		}
+		if more, err := of(ana, r.Cursor); err != nil || len(more.Hits) != 5 || more.Cursor != "" {
+			t.Fatalf("%d more, cursor %q, %v", len(more.Hits), more.Cursor, err)
+		}
+		refusedAs(t, "of somebody else", second(of(ben, r.Cursor)), chat.Invalid)
+		for _, cursor := range []string{"5", "AAAAAAAAAAAAAAAAAAAAAA", r.Cursor + "AA", strings.ToUpper(r.Cursor) + "=", "\x00"} {
+			refusedAs(t, cursor, second(of(ana, cursor)), chat.Invalid)
+		}
+	})
 }

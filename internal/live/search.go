@@ -9,7 +9,7 @@ import (
 type searchRequest struct {
 	Query  string `json:"query"`  // words, "phrases", from: in: before: after: has:link mentions:me
 	RoomID string `json:"roomId"` // only there
-	Cursor int64  `json:"cursor"` // of the page before
+	Cursor string `json:"cursor"` // of the page before
 }
 
 // wireHit is a message that was found.
@@ -24,7 +24,7 @@ type wireHit struct {
 type searchReply struct {
 	ok
 	Hits   []wireHit `json:"hits"`
-	Cursor int64     `json:"cursor,omitempty"` // of the next page
+	Cursor string    `json:"cursor,omitempty"` // of the next page
 }
 
 // search finds messages, the newest first, 20 at once.

@@ -897,13 +897,13 @@ export interface PersonBlockRequest {
 export interface SearchRequest {
   query?: string;
   roomId?: string;
-  cursor?: number;
+  cursor?: string;
 }
 
 export interface SearchReply {
   success: true;
   hits: Hit[];
-  cursor?: number;
+  cursor?: string;
 }
 
 export interface TypingRequest {
