@@ -71,3 +71,28 @@ func TestFewAreSeenTypingInALargeRoom(t *testing.T) {
 	all[10].must("typing-indicator", reply{"roomId": direct, "typing": true})
 	all[11].heard("typing-indicator", direct.(string), `"typing":true`)
 }
+
+// On several nodes together they are not more.
+func TestFewAreSeenTypingOnAllNodes(t *testing.T) {
+	nodes, _ := startNodes(t, 2, "--crowd=50")
+	all := make([]*person, 204)
+	for i := range all {
+		all[i] = nodes[i%2].join(fmt.Sprintf("p%d", i))
+	}
+	here, there := all[100], all[101]
+	for i := range 3 {
+		all[2*i].must("typing-indicator", reply{"typing": true})
+		there.heard("typing-indicator", `"typing":true`, fmt.Sprintf(`"username":"p%d"`, 2*i))
+	}
+	all[1].must("typing-indicator", reply{"typing": true}) // one too many: nobody is told, nor of the end
+	all[1].must("typing-indicator", reply{"typing": false})
+	all[0].must("typing-indicator", reply{"typing": false})
+	there.heard("typing-indicator", `"typing":false`, `"username":"p0"`)
+	all[3].must("typing-indicator", reply{"typing": true}) // there is room for one again
+	for _, p := range []*person{here, there} {
+		p.heard("typing-indicator", `"typing":true`, `"username":"p3"`)
+		if n := p.count("typing-indicator", `"username":"p1"`); n != 0 {
+			t.Errorf("told %d times of somebody who is one too many", n)
+		}
+	}
+}

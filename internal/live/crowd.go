@@ -15,7 +15,8 @@ const (
 	crowdEvery = 2 * time.Second // how often a crowd is told how many it is
 	// maxNear bounds how many of a person's small rooms hear of them.
 	maxNear = 50
-	// crowdTypists is how many people a node tells of at a time as typing in a room of more than maxTold: nobody reads more names.
+	// crowdTypists is how many people are told of at a time as typing in a room that more than maxTold of a node are in: nobody reads more
+	// names. Nodes that do not know of each other's yet tell of a few more.
 	crowdTypists = 3
 	// crowdListed bounds the list of who is here for those who join a crowd; who wants more asks.
 	crowdListed = 100

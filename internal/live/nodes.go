@@ -74,7 +74,9 @@ func (d *Door) heardFrom(message []byte) {
 			d.sequence.offer(m.Entry)
 		}
 	case m.Emit != nil:
-		d.emitAfter(m.Emit)
+		if d.typingElsewhere(m.Emit) {
+			d.emitAfter(m.Emit)
+		}
 	case m.Ended != nil:
 		d.sessionsEnded(*m.Ended)
 	case m.Look:

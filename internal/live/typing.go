@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -27,10 +28,11 @@ type typists struct {
 }
 
 type typist struct {
-	told  time.Time
-	mark  chat.Mark // those who are members after it are told
-	stop  *time.Timer
-	shown bool // whether the others are told: in a crowd they hear of the first few
+	told      time.Time
+	mark      chat.Mark // those who are members after it are told
+	stop      *time.Timer
+	shown     bool // whether the others are told: in a crowd they hear of the first few
+	elsewhere bool // another node tells of them
 }
 
 // typingIndicator tells the others in the room. What comes too soon after the last is accepted and not told again.
@@ -45,6 +47,10 @@ func (d *Door) typingIndicator(ctx context.Context, c *client, in typingRequest)
 	tell := false
 	t.mu.Lock()
 	was := t.at[key]
+	if was != nil && was.elsewhere {
+		t.drop(key, was)
+		was = nil
+	}
 	switch {
 	case !in.Typing && was != nil:
 		tell = t.drop(key, was)
@@ -91,6 +97,47 @@ func (d *Door) beginTyping(ctx context.Context, room string, a chat.Actor, who *
 	d.typing.mu.Unlock()
 	d.tellTyping(room, a, mark, true)
 	return nil
+}
+
+// typingElsewhere takes what another node tells of somebody who is typing, and reports whether those who are connected here are told: in a
+// crowd they hear of the first few on all nodes together.
+func (d *Door) typingElsewhere(m *remoteEmit) bool {
+	var n typingNotice
+	if m.Event != "typing-indicator" || d.size(m.Room) <= maxTold || json.Unmarshal(m.Payload, &n) != nil {
+		return true
+	}
+	t, key := &d.typing, [2]string{n.RoomID, n.UserID}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	was := t.at[key]
+	switch {
+	case was != nil && !was.elsewhere: // here too: this node tells of them
+		return false
+	case was != nil && !n.Typing:
+		return t.drop(key, was)
+	case was != nil:
+		was.stop.Reset(typingTimeout + typingInterval)
+		return true
+	case !n.Typing || t.shown[n.RoomID] >= crowdTypists:
+		return false
+	}
+	now := &typist{shown: true, elsewhere: true}
+	now.stop = time.AfterFunc(typingTimeout+typingInterval, func() { d.typingLost(key, now, *m, n) })
+	t.at[key] = now
+	t.shown[n.RoomID]++
+	return true
+}
+
+// typingLost ends the typing of somebody of whom another node tells no more.
+func (d *Door) typingLost(key [2]string, which *typist, m remoteEmit, n typingNotice) {
+	t := &d.typing
+	t.mu.Lock()
+	tell := t.at[key] == which && t.drop(key, which)
+	t.mu.Unlock()
+	if n.Typing = false; tell {
+		m.Payload = json.RawMessage(encode(n))
+		d.emitAfter(&m)
+	}
 }
 
 // typingOver ends the typing of somebody who stopped without saying so.
