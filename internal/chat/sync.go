@@ -101,6 +101,30 @@ func (c *Chat) Entries(ctx context.Context, roomID string, after int64) ([]Entry
 	return entries, nil
 }
 
+// EntriesAt returns the ids of the entries that stand at these places, by room; where none does, there is none. Of a room there is one place.
+func (c *Chat) EntriesAt(ctx context.Context, places []Position) (map[string]string, error) {
+	out := map[string]string{}
+	err := eachChunk(len(places), func(from, n, size int) error {
+		args := append(make([]any, 0, 1+2*size), "")
+		for i := range size {
+			p := places[from+min(i, n-1)]
+			args = append(args, p.RoomID, p.Seq)
+		}
+		rows, err := c.db.Query(ctx, `SELECT l.room_id, l.id FROM log l WHERE l.id <> $1 AND (l.room_id, l.seq) IN (`+pairs(size)+`)`, args...)
+		_, err = db.Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error {
+			var room, id string
+			err := rows.Scan(&room, &id)
+			out[room] = id
+			return err
+		})
+		return err
+	})
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return out, nil
+}
+
 // Parent is the room that a thread is in, and where its log ends now; of what is no thread, nothing.
 func (c *Chat) Parent(ctx context.Context, roomID string) (parentID string, head int64, err error) {
 	err = c.db.QueryRow(ctx, `SELECT p.id, p.last_seq FROM rooms r JOIN rooms p ON p.id = r.parent_id WHERE r.id = $1`, roomID).Scan(&parentID, &head)

@@ -13,6 +13,7 @@ import (
 type delivery struct {
 	Room     string          `json:"r"`
 	Seq      int64           `json:"s"`
+	ID       string          `json:"i,omitempty"`
 	Kind     chat.EntryKind  `json:"k"`
 	Event    string          `json:"e"`
 	Payload  json.RawMessage `json:"p"`
@@ -28,7 +29,7 @@ type delivery struct {
 }
 
 func newDelivery(e *chat.Entry) *delivery {
-	d := &delivery{Room: e.RoomID, Seq: e.Seq, Kind: e.Kind, Event: entryEvents[e.Kind], Payload: json.RawMessage(encode(payloadOf(e)))}
+	d := &delivery{Room: e.RoomID, Seq: e.Seq, ID: e.ID, Kind: e.Kind, Event: entryEvents[e.Kind], Payload: json.RawMessage(encode(payloadOf(e)))}
 	d.Parent, d.ParentSeq = e.ParentID, e.ParentSeq
 	if e.Member != nil {
 		d.Target = e.Member.UserID

@@ -133,6 +133,8 @@ func (d *Door) followHeads(stop <-chan struct{}) {
 		select {
 		case <-d.hears.wake:
 			d.lookAt(d.hears.unlooked())
+		case <-d.sequence.doubts:
+			d.lookAtHeads()
 		case now := <-t.C:
 			unwell := d.o.Nodes != nil && !d.o.Nodes.Healthy()
 			if !unwell && now.Before(next) {
@@ -194,4 +196,5 @@ func (d *Door) lookAt(rooms []string) {
 	for room, seq := range heads {
 		d.sequence.head(room, seq)
 	}
+	d.lookForRewound(ctx)
 }

@@ -27,6 +27,7 @@ type sequencer struct {
 	read    func(ctx context.Context, room string, after int64) ([]chat.Entry, error)
 	parent  func(ctx context.Context, room string) (parent string, head int64, err error) // of a thread; empty for others
 	stop    chan struct{}
+	doubts  chan struct{} // has an item when a room is doubted
 	filling sync.WaitGroup
 
 	mu    sync.Mutex
@@ -37,12 +38,14 @@ type sequencer struct {
 type place struct {
 	mu      sync.Mutex
 	last    int64
-	known   bool // whether last is; an empty log's is 0
+	id      string // of the entry there; empty when it is not known
+	known   bool   // whether last is; an empty log's is 0
 	begun   time.Time
 	want    int64 // while filling: how far at least
 	filling bool
 	waiting []waiting
 	dropped bool // it is not the room's place any more
+	doubted bool // its log seems not to have any more what was delivered: nothing is until it has been looked at
 }
 
 // waiting is what is done when the room has been delivered up to a seq: a connection enters it, or a thread of it goes on.
@@ -52,7 +55,10 @@ type waiting struct {
 }
 
 // advance tells that a room has been delivered up to a seq, and does what has waited for it. The caller holds the lock.
-func (p *place) advance(seq int64) {
+func (p *place) advance(seq int64, id string) {
+	if seq != p.last || id != "" {
+		p.id = id
+	}
 	p.last, p.known, p.begun = seq, true, time.Now()
 	p.waiting = slices.DeleteFunc(p.waiting, func(w waiting) bool {
 		due := w.at <= seq
@@ -64,7 +70,7 @@ func (p *place) advance(seq int64) {
 }
 
 func newSequencer(deliver func(*delivery)) *sequencer {
-	return &sequencer{deliver: deliver, stop: make(chan struct{}), rooms: map[string]*place{}}
+	return &sequencer{deliver: deliver, stop: make(chan struct{}), doubts: make(chan struct{}, 1), rooms: map[string]*place{}}
 }
 
 func (s *sequencer) place(room string) *place {
@@ -102,7 +108,7 @@ func (s *sequencer) enter(room string, head int64, enter func()) bool {
 		return false
 	case !p.known || p.last == head:
 		enter()
-		p.advance(head)
+		p.advance(head, "")
 		return true
 	}
 	s.wait(room, p, head, enter)
@@ -165,11 +171,14 @@ func (s *sequencer) take(e *delivery) {
 	p := s.locked(e.Room)
 	defer p.mu.Unlock()
 	switch {
+	case p.doubted:
 	case p.filling:
 		p.want = max(p.want, e.Seq)
+	case p.contradicts(e.Seq, e.ID):
+		s.doubt(p)
 	case !p.known || e.Seq == p.last+1:
 		s.deliver(e)
-		p.advance(e.Seq)
+		p.advance(e.Seq, e.ID)
 	case e.Seq > p.last:
 		s.fill(e.Room, p, e.Seq)
 	}
@@ -180,10 +189,11 @@ func (s *sequencer) head(room string, seq int64) {
 	p := s.locked(room)
 	defer p.mu.Unlock()
 	switch {
+	case p.doubted:
 	case p.filling:
 		p.want = max(p.want, seq)
 	case !p.known:
-		p.advance(seq)
+		p.advance(seq, "")
 	case seq > p.last:
 		s.fill(room, p, seq)
 	}
@@ -201,7 +211,7 @@ func (s *sequencer) fillLoop(room string, p *place) {
 		after := p.last
 		p.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), fillTimeout)
-		entries, err := s.read(ctx, room, after)
+		entries, err := s.read(ctx, room, max(after-1, 0)) // with the one that was delivered last: it may not be there any more
 		if err == nil {
 			err = s.reachParent(ctx, room)
 		}
@@ -210,7 +220,7 @@ func (s *sequencer) fillLoop(room string, p *place) {
 			return
 		}
 		wait := time.Duration(0)
-		if err != nil || len(entries) == 0 {
+		if err != nil || len(entries) == 0 || entries[len(entries)-1].Seq <= after {
 			wait = fillRetry
 		}
 		select {
@@ -245,11 +255,19 @@ func (s *sequencer) filled(p *place, entries []chat.Entry) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range entries {
+		if p.contradicts(entries[i].Seq, entries[i].ID) {
+			s.doubt(p)
+			p.filling = false
+			return true
+		}
+		if entries[i].Seq <= p.last {
+			continue
+		}
 		if entries[i].Seq != p.last+1 {
 			break // it is read again
 		}
 		s.deliver(newDelivery(&entries[i]))
-		p.advance(entries[i].Seq)
+		p.advance(entries[i].Seq, entries[i].ID)
 	}
 	if p.last >= p.want {
 		p.filling = false
