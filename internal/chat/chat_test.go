@@ -544,3 +544,46 @@ func benchmarkOpen(b *testing.B, o db.Options) {
 		}
 	}
 }
+
+// A node that is stopped in the midst of a transaction holds back the others who write in its rooms for some seconds and no longer; when it goes on,
+// what it was at is rolled back, and done anew.
+func TestAStoppedNodeHoldsNobodyBack(t *testing.T) {
+	o := dbtest.NewPostgres(t)
+	f := open(t, o)
+	ana := f.account("ana")
+	stopped, err := db.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stopped.Close() }()
+	locked, goOn, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	attempts := 0
+	go func() {
+		ended <- stopped.Tx(t.Context(), func(tx *db.Tx) error {
+			attempts++
+			_, err := tx.Exec(t.Context(), `UPDATE rooms SET topic = $1 WHERE id = $2`, fmt.Sprint("attempt ", attempts), chat.Lobby)
+			if attempts == 1 {
+				close(locked)
+				<-goOn
+				_, err = tx.Exec(t.Context(), `UPDATE rooms SET topic = 'stale' WHERE id = $1`, chat.Lobby)
+			}
+			return err
+		})
+	}()
+	<-locked
+	begun := time.Now()
+	if m := f.say(ana, chat.Lobby, "meanwhile"); m.Seq != 1 {
+		t.Errorf("seq %d", m.Seq)
+	}
+	if took := time.Since(begun); took > 20*time.Second {
+		t.Errorf("the others waited %v", took)
+	}
+	close(goOn)
+	if err := <-ended; err != nil || attempts != 2 {
+		t.Errorf("the stopped one went on: %d attempts, %v", attempts, err)
+	}
+	r, err := f.MyRoom(t.Context(), ana, chat.Lobby)
+	if err != nil || r.Topic != "attempt 2" {
+		t.Errorf("topic %q, %v", r.Topic, err)
+	}
+}

@@ -84,7 +84,7 @@ func Copy(ctx context.Context, from, to *DB, progress func(table string, rows in
 	if err != nil {
 		return nil, err
 	}
-	source, err := from.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: from.snapshotIsolation()})
+	source, err := from.beginSnapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +92,9 @@ func Copy(ctx context.Context, from, to *DB, progress func(table string, rows in
 	var copied []Copied
 	err = to.Tx(ctx, func(tx *Tx) error {
 		copied = nil
+		if err := to.patient(ctx, tx.tx); err != nil {
+			return err
+		}
 		if err := clearNew(ctx, tx, tables); err != nil {
 			return err
 		}
@@ -118,6 +121,16 @@ func (d *DB) Analyze(ctx context.Context) error {
 	}
 	_, err := d.write.ExecContext(ctx, `ANALYZE`)
 	return err
+}
+
+func (d *DB) beginSnapshot(ctx context.Context) (*sql.Tx, error) {
+	tx, err := d.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: d.snapshotIsolation()})
+	if err == nil {
+		if err = d.patient(ctx, tx); err != nil {
+			_ = tx.Rollback() // the other error tells
+		}
+	}
+	return tx, err
 }
 
 func (d *DB) snapshotIsolation() sql.IsolationLevel {

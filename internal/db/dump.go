@@ -11,7 +11,7 @@ type Snapshot struct{ tx *sql.Tx }
 
 // Snapshot begins one. Close ends it.
 func (d *DB) Snapshot(ctx context.Context) (*Snapshot, error) {
-	tx, err := d.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: d.snapshotIsolation()})
+	tx, err := d.beginSnapshot(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("db: %w", err)
 	}

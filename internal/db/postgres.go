@@ -29,8 +29,8 @@ func openPostgres(ctx context.Context, url string, conns int) (*DB, error) {
 	c.ConnConfig.RuntimeParams["synchronous_commit"] = "on"
 	c.ConnConfig.RuntimeParams["application_name"] = "parley"
 	c.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	// A transaction whose client has gone silent must not hold its rooms' locks for ever.
-	c.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "30000"
+	// A transaction whose node has gone silent, stopped or cut off in its midst, must not hold back all others who write in its rooms.
+	c.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "5000"
 	// Plans are kept for as long as a connection lives, and the first ones are made while the tables are empty: then reading all of
 	// a table looks cheapest, and it stays the plan when there are a million rows. Every query of ours has an index.
 	for _, method := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
@@ -52,6 +52,15 @@ func openMigrator(c *pgx.ConnConfig) *sql.DB {
 	own := c.Copy()
 	own.RuntimeParams["lock_timeout"] = migrationLockTimeout
 	return stdlib.OpenDB(*own)
+}
+
+// patient lets a transaction wait for what is done elsewhere meanwhile, for as long as that takes.
+func (d *DB) patient(ctx context.Context, tx *sql.Tx) error {
+	if d.Dialect != Postgres {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = 0`)
+	return err
 }
 
 func assertPostgres(ctx context.Context, pool *sql.DB) error {
