@@ -13,6 +13,7 @@ type Receipt struct {
 	UserID       string
 	ReadSeq      int64 // 0 for somebody who does not tell
 	DeliveredSeq int64
+	Head         int64 // of the room's log then
 	Private      bool // others are not to know what they have read
 	Members      int  // how many are in the room; 0 for the lobby, and for a conversation in which nothing is said because one has blocked the other
 	Mark         Mark // where the log of those who may know ended
@@ -49,7 +50,7 @@ func (c *Chat) move(ctx context.Context, a Actor, roomID string, to func(access,
 		if err := b.threadCursors(&acc); err != nil {
 			return err
 		}
-		r = Receipt{RoomID: roomID, UserID: a.UserID, ReadSeq: acc.ReadSeq, DeliveredSeq: acc.DeliveredSeq, Private: !acc.Receipts, Members: acc.Members, Mark: acc.mark()}
+		r = Receipt{RoomID: roomID, UserID: a.UserID, ReadSeq: acc.ReadSeq, DeliveredSeq: acc.DeliveredSeq, Head: acc.LastSeq, Private: !acc.Receipts, Members: acc.Members, Mark: acc.mark()}
 		if acc.Blocked != 0 {
 			r.Members = 0
 		}

@@ -34,8 +34,12 @@ func (d *Door) roomRead(ctx context.Context, c *client, in roomReadRequest) (roo
 	if err != nil {
 		return roomReadReply{}, err
 	}
+	at := wireReceipt{r.RoomID, r.UserID, r.ReadSeq, r.DeliveredSeq}
+	if r.ReadSeq >= r.Head { // as nearly always: there is nothing to count
+		return roomReadReply{done, at, 0, 0}, nil
+	}
 	mine, err := d.o.Chat.MyRoom(ctx, a, r.RoomID)
-	return roomReadReply{done, wireReceipt{r.RoomID, r.UserID, r.ReadSeq, r.DeliveredSeq}, mine.Unread, mine.Mentions}, err
+	return roomReadReply{done, at, mine.Unread, mine.Mentions}, err
 }
 
 type roomDeliveredRequest struct {
