@@ -294,6 +294,14 @@ func TestTyping(t *testing.T) {
 	if took := time.Since(begun); took < 4*time.Second {
 		t.Fatalf("it ended after %v", took)
 	}
+	cleo := s.join("Cleo")
+	ana.must("typing-indicator", reply{"typing": true})
+	ana.must("chat-message", reply{"text": "what she typed"})
+	cleo.must("typing-indicator", reply{"typing": true})
+	ben.heard("typing-indicator", "Cleo", `"typing":false`)
+	if n := ben.count("typing-indicator", "Ana", `"typing":false`); n != 2 {
+		t.Fatalf("the end of typing was told %d times, want none after a message", n)
+	}
 }
 
 func TestRateLimits(t *testing.T) {

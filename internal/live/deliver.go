@@ -18,6 +18,7 @@ type delivery struct {
 	Event    string          `json:"e"`
 	Payload  json.RawMessage `json:"p"`
 	Target   string          `json:"t,omitempty"` // who came or went
+	Author   string          `json:"u,omitempty"` // who wrote a message: they are typing no more
 	Blind    []string        `json:"b,omitempty"` // who is told only Redacted
 	Redacted json.RawMessage `json:"x,omitempty"`
 	Trace    string          `json:"o,omitempty"` // where it comes from, as a traceparent
@@ -33,6 +34,9 @@ func newDelivery(e *chat.Entry) *delivery {
 	d.Parent, d.ParentSeq = e.ParentID, e.ParentSeq
 	if e.Member != nil {
 		d.Target = e.Member.UserID
+	}
+	if e.Kind == chat.KindMessage {
+		d.Author = e.ActorID
 	}
 	if len(e.Blind) > 0 {
 		d.Blind, d.Redacted = e.Blind, json.RawMessage(encode(payloadOf(e.Redacted(e.Seq-1))))
@@ -87,6 +91,8 @@ func (d *Door) deliverEntry(e *delivery) { d.traced(e, func() { d.deliverNow(e) 
 func (d *Door) deliverNow(e *delivery) {
 	room, target := roomOf(e.Room), userRoom(e.Target)
 	switch e.Kind {
+	case chat.KindMessage:
+		d.typing.forget(e.Room, e.Author)
 	case chat.KindJoin:
 		d.failed("join", d.io.To(target).Local().SocketsJoin(room))
 	case chat.KindLeave, chat.KindKick, chat.KindBan:

@@ -179,7 +179,7 @@ func (d *Door) tellTyping(room string, a chat.Actor, mark chat.Mark, typing bool
 	d.tellMembers(mark, room, a.UserID, "typing-indicator", encode(typingNotice{room, a.UserID, a.Name, typing}))
 }
 
-// forget drops the typing of somebody who is out of the room: nobody is told, they have seen them go.
+// forget drops the typing of somebody who is out of the room, or has written what they were at: nobody is told, they have seen it.
 func (t *typists) forget(room, userID string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
