@@ -119,7 +119,7 @@ func (b Broadcast) Send(args ...any) error { return b.Emit("message", args...) }
 
 // EmitWithAck sends an event and waits until every receiver has acknowledged it, the timeout has passed (10 s unless set), or ctx
 // is done. On error it returns the acknowledgements that came: ErrAckTimeout when some did not, a [*PartialError] when a node did
-// not tell how many there are.
+// not tell how many there are. A node that is silent is waited for as long as the adapter waits for other nodes, as a rule 5 s.
 func (b Broadcast) EmitWithAck(ctx context.Context, event string, args ...any) ([]*Reply, error) {
 	p, err := eventPacket(event, args)
 	if err != nil {

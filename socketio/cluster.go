@@ -100,7 +100,10 @@ func (a *ClusterAdapter) BroadcastWithAck(ctx context.Context, p *Packet, t Targ
 		return err
 	}
 	m := &ClusterMessage{Type: ClusterBroadcast, Packet: p, Target: t, Flags: f}
-	return a.ask(ctx, m, true, func(answer *ClusterMessage) bool {
+	// How many there are a node says at once, whatever their clients take to answer.
+	counting, cancel := context.WithTimeout(ctx, a.o.RequestsTimeout)
+	defer cancel()
+	return a.ask(counting, ctx, m, func(answer *ClusterMessage) bool {
 		if answer.Type == ClusterAck {
 			reply(AckReply{Data: append(append([]byte{'['}, answer.Data...), ']'), Attachments: answer.Attachments})
 			return false
@@ -111,8 +114,8 @@ func (a *ClusterAdapter) BroadcastWithAck(ctx context.Context, p *Packet, t Targ
 }
 
 // ask publishes a request and hands the answers to take, one at a time, until as many nodes have answered as there are others:
-// take reports whether an answer counts. With linger, later answers are taken until ctx is done.
-func (a *ClusterAdapter) ask(ctx context.Context, m *ClusterMessage, linger bool, take func(*ClusterMessage) bool) error {
+// take reports whether an answer counts. It waits until ctx is done; later answers are taken until the context open is.
+func (a *ClusterAdapter) ask(ctx, open context.Context, m *ClusterMessage, take func(*ClusterMessage) bool) error {
 	expected, err := a.bus.Others(ctx)
 	if err != nil {
 		return &PartialError{Err: err}
@@ -130,12 +133,7 @@ func (a *ClusterAdapter) ask(ctx context.Context, m *ClusterMessage, linger bool
 			close(all)
 		}
 	})
-	forget := func() { a.await(m.RequestID, nil) }
-	if linger {
-		context.AfterFunc(ctx, forget)
-	} else {
-		defer forget()
-	}
+	context.AfterFunc(open, func() { a.await(m.RequestID, nil) })
 	if err := a.publish(m); err != nil {
 		return &PartialError{Expected: expected, Err: err}
 	}
@@ -167,7 +165,7 @@ func (a *ClusterAdapter) gather(ctx context.Context, timeout time.Duration, m *C
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return a.ask(ctx, m, false, func(answer *ClusterMessage) bool {
+	return a.ask(ctx, ctx, m, func(answer *ClusterMessage) bool {
 		take(answer)
 		return true
 	})

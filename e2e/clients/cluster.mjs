@@ -6,6 +6,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
 import { Emitter } from '@socket.io/redis-emitter';
 import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-adapter';
@@ -55,44 +56,55 @@ export async function startRedis() {
   };
 }
 
-const adapters = {
-  async pubsub(client) {
-    const sub = client.duplicate();
-    await sub.connect();
-    return [createAdapter(client, sub), sub];
-  },
-  async sharded(client) {
-    const sub = client.duplicate();
-    await sub.connect();
-    return [createShardedAdapter(client, sub), sub];
-  },
-  async streams(client) {
-    return [createStreamsAdapter(client, { blockTimeInMs: 100 })];
-  },
+async function twin(client) {
+  const sub = client.duplicate();
+  await sub.connect();
+  return sub;
+}
+
+const pubsub = (options) => async (client) => {
+  const sub = await twin(client);
+  return [createAdapter(client, sub, options), sub];
+};
+const sharded = (options) => async (client) => {
+  const sub = await twin(client);
+  return [createShardedAdapter(client, sub, options), sub];
+};
+const streams = (options) => async (client) => [createStreamsAdapter(client, { blockTimeInMs: 100, ...options })];
+
+/** The adapters with the settings that change what goes over the wire, by the names that e2e/conformance has for them. */
+export const adapters = {
+  pubsub: pubsub(),
+  'pubsub-responses': pubsub({ publishOnSpecificResponseChannel: true }),
+  sharded: sharded(),
+  'sharded-static': sharded({ subscriptionMode: 'static' }),
+  'sharded-private': sharded({ subscriptionMode: 'dynamic-private' }),
+  streams: streams(),
+  'streams-spread': streams({ streamCount: 3, useShardedPubSub: true }),
 };
 
 const hasBinary = (v) => Buffer.isBuffer(v) || (v !== null && typeof v === 'object' && Object.values(v).some(hasBinary));
 
 /** Writes what @socket.io/redis-streams-emitter 0.1 writes: the package itself is not published everywhere. */
 class StreamsEmitter {
-  constructor(client, rooms = [], excluded = [], flags = {}) {
-    Object.assign(this, { client, rooms, excluded, flags });
+  constructor(client, stream, rooms = [], excluded = [], flags = {}) {
+    Object.assign(this, { client, stream, rooms, excluded, flags });
   }
   to(rooms) {
-    return new StreamsEmitter(this.client, [...this.rooms, ...rooms], this.excluded, this.flags);
+    return new StreamsEmitter(this.client, this.stream, [...this.rooms, ...rooms], this.excluded, this.flags);
   }
   except(rooms) {
-    return new StreamsEmitter(this.client, this.rooms, [...this.excluded, ...rooms], this.flags);
+    return new StreamsEmitter(this.client, this.stream, this.rooms, [...this.excluded, ...rooms], this.flags);
   }
   add(type, data) {
     const text = hasBinary(data) ? Buffer.from(encode(data)).toString('base64') : JSON.stringify(data);
-    return this.client.xAdd('socket.io', '*', { uid: 'emitter', nsp: '/', type: String(type), data: text });
+    return this.client.xAdd(this.stream, '*', { uid: 'emitter', nsp: '/', type: String(type), data: text });
   }
   opts(flags = {}) {
     return { rooms: this.rooms, except: this.excluded, flags };
   }
   get volatile() {
-    return new StreamsEmitter(this.client, this.rooms, this.excluded, { volatile: true });
+    return new StreamsEmitter(this.client, this.stream, this.rooms, this.excluded, { volatile: true });
   }
   emit(...data) {
     return this.add(3, { packet: { type: 2, data, nsp: '/' }, opts: this.opts(this.flags) });
@@ -112,12 +124,12 @@ class StreamsEmitter {
 }
 
 /** Node's server: e2e/conformance has its twin in Go, which understands the same orders. */
-async function startNode(adapter, redis) {
+export async function startNode(adapter, redis) {
   const client = createClient({ url: `redis://${redis}` });
   await client.connect();
   const [factory, ...others] = await adapters[adapter](client);
   const http = createHttpServer();
-  const io = new Server(http, { adapter: factory, connectionStateRecovery: adapter === 'streams' ? {} : undefined });
+  const io = new Server(http, { adapter: factory, connectionStateRecovery: adapter.startsWith('streams') ? {} : undefined });
   const heard = [];
   io.on('connection', (socket) => {
     if (socket.recovered) return;
@@ -137,7 +149,10 @@ async function startNode(adapter, redis) {
       }
     });
   });
-  const emitter = adapter === 'streams' ? new StreamsEmitter(client) : new Emitter(client);
+  // Of three streams the main namespace has the one of its hash, 47.
+  const stream = adapter === 'streams-spread' ? 'socket.io-2' : 'socket.io';
+  const emitter = adapter.startsWith('streams') ? new StreamsEmitter(client, stream) : new Emitter(client);
+
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   return {
@@ -190,14 +205,35 @@ export function connectClient(url, name, rooms = []) {
   return { name, socket, events };
 }
 
-/** A cluster of two of our servers and two of Node's, each with a client: go0, node0, go1, node1. */
-export async function startCluster(adapter) {
+/** Node's server in a process of its own. */
+async function startNodeProcess(adapter, redis) {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('nodeserver.mjs', import.meta.url)), adapter, redis], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [url] = await once(child.stdout, 'data');
+  return {
+    url: String(url).trim(),
+    pid: child.pid,
+    async stop() {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+const starts = {
+  go: (adapter, redis, wait) => startServer('-suite', 'cluster', '-adapter', adapter, '-redis', redis, '-wait', wait),
+  node: startNode,
+  'node-process': startNodeProcess,
+};
+
+/**
+ * A cluster, each server with a client: as a rule two of our servers and two of Node's, go0, node1, go2 and node3. Ours wait for what they
+ * ask of the others as long as they are told.
+ */
+export async function startCluster(adapter, kinds = ['go', 'node', 'go', 'node'], wait = '5s') {
   const redis = await startRedis();
   const servers = [];
-  for (let i = 0; i < 2; i++) {
-    servers.push({ ...(await startServer('-suite', 'cluster', '-adapter', adapter, '-redis', redis.addr)), name: `go${i}` });
-    servers.push({ ...(await startNode(adapter, redis.addr)), name: `node${i}` });
-  }
+  for (const [i, kind] of kinds.entries()) servers.push({ ...(await starts[kind](adapter, redis.addr, wait)), name: `${kind}${i}` });
   for (const server of servers) {
     server.control = dial(`${server.url}/control`, { forceNew: true, transports: ['websocket'] });
     server.order = (order) =>

@@ -14,6 +14,7 @@ export async function startServer(...args) {
   const child = spawn(binary, ['-suite', 'client', '-addr', `127.0.0.1:${port}`, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
   return {
+    pid: child.pid,
     url: `http://127.0.0.1:${port}`,
     async stop() {
       const ended = once(child, 'exit');

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,20 +45,23 @@ func clusterSuite(f flags) (suite, error) {
 	if err != nil {
 		return suite{}, err
 	}
-	factory, err := clusterAdapter(f.adapter, client)
+	factory, err := clusterAdapter(f, client)
 	if err != nil {
 		return suite{}, err
 	}
 	var recovery *socketio.Recovery
-	if f.adapter == "streams" { // the one of Node's adapters that has it
+	if strings.HasPrefix(f.adapter, "streams") { // the one of Node's adapters that has it
 		recovery = &socketio.Recovery{}
 	}
 	n := &clusterNode{heard: [][]any{}, emitter: redis.NewEmitter(redis.EmitterOptions{Client: client}), io: socketio.NewServer(socketio.Options{
 		Adapter: factory, Recovery: recovery,
 		Engine: engineio.Options{CORS: &engineio.CORS{AllowOrigin: engineio.AllowAnyOrigin}},
 	})}
-	if f.adapter == "streams" {
+	switch f.adapter {
+	case "streams":
 		n.emitter = redis.NewStreamsEmitter(redis.StreamsEmitterOptions{Client: client})
+	case "streams-spread":
+		n.emitter = redis.NewStreamsEmitter(redis.StreamsEmitterOptions{Client: client, StreamCount: 3})
 	}
 	n.io.OnConnection(func(s *socketio.Socket) {
 		var auth struct {
@@ -113,21 +116,41 @@ func clusterOf(f flags) (join socketio.AdapterFactory, leave func(), err error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	join, err = clusterAdapter(f.adapter, client)
+	join, err = clusterAdapter(f, client)
 	return join, client.Close, err
 }
 
-func clusterAdapter(name string, client rueidis.Client) (socketio.AdapterFactory, error) {
-	o := redis.Options{Client: client, OnError: func(err error) { fmt.Fprintln(os.Stderr, err) }}
-	switch name {
-	case "pubsub":
-		return redis.NewPubSub(redis.PubSubOptions{Options: o}), nil
-	case "sharded":
-		return redis.NewSharded(redis.ShardedOptions{Options: o}), nil
-	case "streams":
-		return redis.NewStreams(redis.StreamsOptions{Options: o}), nil
+// clusterAdapters are the adapters with the settings that change what goes over the wire.
+var clusterAdapters = map[string]func(redis.Options) socketio.AdapterFactory{
+	"pubsub": func(o redis.Options) socketio.AdapterFactory { return redis.NewPubSub(redis.PubSubOptions{Options: o}) },
+	"pubsub-responses": func(o redis.Options) socketio.AdapterFactory {
+		return redis.NewPubSub(redis.PubSubOptions{Options: o, PublishOnSpecificResponseChannel: true})
+	},
+	"sharded": func(o redis.Options) socketio.AdapterFactory {
+		return redis.NewSharded(redis.ShardedOptions{Options: o})
+	},
+	"sharded-static": func(o redis.Options) socketio.AdapterFactory {
+		return redis.NewSharded(redis.ShardedOptions{Options: o, Mode: redis.Static})
+	},
+	"sharded-private": func(o redis.Options) socketio.AdapterFactory {
+		return redis.NewSharded(redis.ShardedOptions{Options: o, Mode: redis.DynamicPrivate})
+	},
+	"streams": func(o redis.Options) socketio.AdapterFactory {
+		return redis.NewStreams(redis.StreamsOptions{Options: o})
+	},
+	"streams-spread": func(o redis.Options) socketio.AdapterFactory {
+		return redis.NewStreams(redis.StreamsOptions{Options: o, StreamCount: 3, ShardedPubSub: true})
+	},
+}
+
+func clusterAdapter(f flags, client rueidis.Client) (socketio.AdapterFactory, error) {
+	adapter := clusterAdapters[f.adapter]
+	if adapter == nil {
+		return nil, fmt.Errorf("no adapter %q", f.adapter)
 	}
-	return nil, errors.New("adapter is pubsub, sharded or streams")
+	return adapter(redis.Options{
+		Client: client, RequestsTimeout: f.wait, OnError: func(err error) { fmt.Fprintln(os.Stderr, err) },
+	}), nil
 }
 
 func (n *clusterNode) obey(o order) (any, error) {

@@ -8,11 +8,14 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	_ "net/http/pprof" // on the default mux, which only -pprof serves
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -25,7 +28,10 @@ type suite struct {
 }
 
 // flags say which server it is.
-type flags struct{ suite, parser, adapter, redis, server string }
+type flags struct {
+	suite, parser, adapter, redis, server string
+	wait                                  time.Duration
+}
 
 func main() {
 	var f flags
@@ -33,7 +39,8 @@ func main() {
 	flag.StringVar(&f.suite, "suite", "socketio-v5",
 		"engineio-v4, engineio-v3, socketio-v5, client, cluster, adminui or bench; decode reads packets from standard input")
 	flag.StringVar(&f.parser, "parser", "json", "for client, adminui and bench: json or msgpack")
-	flag.StringVar(&f.adapter, "adapter", "pubsub", "for cluster and adminui: pubsub, sharded or streams")
+	flag.StringVar(&f.adapter, "adapter", "pubsub", "for cluster and adminui: "+strings.Join(slices.Sorted(maps.Keys(clusterAdapters)), ", "))
+	flag.DurationVar(&f.wait, "wait", 5*time.Second, "for cluster and adminui: how long to wait for other nodes")
 	flag.StringVar(&f.redis, "redis", "", "for cluster and adminui: where Redis is")
 	flag.StringVar(&f.server, "server", "", "for adminui: what the page knows the server as")
 	profile := flag.String("pprof", "", "where to serve profiles; empty is nowhere")
