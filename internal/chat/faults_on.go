@@ -14,8 +14,9 @@ func fault(name string) bool { return os.Getenv("PARLEY_FAULT") == name && rand.
 // Fault is fault for the doors.
 func Fault(name string) bool { return fault(name) }
 
-// Clock is a clock that PARLEY_CLOCK_OFFSET, as -24h, has put wrong.
+// Clock is a clock that is wrong by what is written, as -24h, in the file that PARLEY_CLOCK names.
 func Clock() time.Time {
-	offset, _ := time.ParseDuration(os.Getenv("PARLEY_CLOCK_OFFSET")) // without one it is right
+	text, _ := os.ReadFile(os.Getenv("PARLEY_CLOCK")) // without one it is right
+	offset, _ := time.ParseDuration(string(text))
 	return time.Now().Add(offset)
 }

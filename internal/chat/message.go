@@ -173,6 +173,8 @@ type HistoryPage struct {
 const (
 	DefaultPage = 40
 	MaxPage     = 300
+	// maxPageBytes bounds the texts of a page besides their number: more than may wait for a client would end its connection.
+	maxPageBytes = 256 << 10
 )
 
 // History returns a page of what the actor may read.
@@ -222,6 +224,24 @@ func pageOf(which, order string) string {
 		`ORDER BY ` + order
 }
 
+// fitting is how many of the first entries make one page.
+func fitting(entries []Entry, limit int) int {
+	bytes := 0
+	for i := range entries {
+		size := len(entries[i].text)
+		if m := entries[i].Message; m != nil {
+			size = max(size, len(m.Text))
+			if m.ReplyTo != nil {
+				size += len(m.ReplyTo.Text)
+			}
+		}
+		if bytes += size; i == limit || i > 0 && bytes > maxPageBytes {
+			return i
+		}
+	}
+	return len(entries)
+}
+
 // messages reads one page, oldest first, and whether there are more beyond it.
 func (c *Chat) messages(ctx context.Context, acc access, text string, edge int64, limit int) ([]Message, bool, error) {
 	if limit <= 0 {
@@ -231,8 +251,9 @@ func (c *Chat) messages(ctx context.Context, acc access, text string, edge int64
 	if err != nil {
 		return nil, false, err
 	}
-	more := len(entries) > limit
-	entries = entries[:min(len(entries), limit)]
+	n := fitting(entries, limit)
+	more := len(entries) > n
+	entries = entries[:n]
 	if text == before {
 		slices.Reverse(entries)
 	}

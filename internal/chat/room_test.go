@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -551,6 +552,78 @@ func TestSyncMatchesTheLog(t *testing.T) {
 			if err != nil || n.Reset != tc.reset || len(n.Entries) != tc.n || n.Head != 5 {
 				t.Errorf("%s: %+v, %v", tc.what, n, err)
 			}
+		}
+	})
+}
+
+// A page has no more than what can wait for a client that receives other things besides: long messages come a few at a time, in both directions
+// and when a copy is brought up to date, and none is left out.
+func TestPagesOfLongMessages(t *testing.T) {
+	eachDB(t, func(t *testing.T, f *fixture) {
+		ana, ben := f.account("ana"), f.account("ben")
+		const messages, most = 60, 300 << 10
+		first := f.say(ana, chat.Lobby, "first")
+		for i := range messages {
+			f.say(ana, chat.Lobby, strings.Repeat("🐢", 3900)+fmt.Sprint(i))
+		}
+		size := func(list []chat.Message) (n int) {
+			for _, m := range list {
+				n += len(m.Text)
+			}
+			return n
+		}
+		pages, seen, edge := 0, 0, first.Seq
+		for more := true; more; pages++ {
+			page, err := f.History(t.Context(), ben, chat.HistoryQuery{AfterSeq: &edge, Limit: 300})
+			if err != nil || len(page.Messages) == 0 || size(page.Messages) > most {
+				t.Fatalf("%d messages, %d bytes, %v", len(page.Messages), size(page.Messages), err)
+			}
+			for _, m := range page.Messages {
+				if seen++; m.Seq != edge+1 {
+					t.Fatalf("%d after %d", m.Seq, edge)
+				}
+				edge = m.Seq
+			}
+			more = page.HasMore
+		}
+		if seen != messages || pages < 3 {
+			t.Fatalf("%d messages in %d pages", seen, pages)
+		}
+		for edge, seen = edge+1, 0; ; {
+			page, err := f.History(t.Context(), ben, chat.HistoryQuery{BeforeSeq: edge, Limit: 300})
+			if err != nil || len(page.Messages) == 0 || size(page.Messages) > most || page.Messages[len(page.Messages)-1].Seq != edge-1 {
+				t.Fatalf("%d messages before %d, %d bytes, %v", len(page.Messages), edge, size(page.Messages), err)
+			}
+			edge, seen = page.Messages[0].Seq, seen+len(page.Messages)
+			if !page.HasMore {
+				break
+			}
+		}
+		if seen != messages+1 {
+			t.Fatalf("%d messages, backwards", seen)
+		}
+		at := chat.Position{RoomID: chat.Lobby, Seq: first.Seq, ID: first.ID}
+		for seen = 0; ; {
+			news, err := f.Sync(t.Context(), ben, at)
+			if err != nil || news.Reset || len(news.Entries) == 0 {
+				t.Fatalf("%+v, %v", news, err)
+			}
+			bytes := 0
+			for _, e := range news.Entries {
+				if bytes += len(e.Message.Text); e.Seq != at.Seq+1 {
+					t.Fatalf("%d after %d", e.Seq, at.Seq)
+				}
+				at.Seq, at.ID, seen = e.Seq, e.ID, seen+1
+			}
+			if bytes > most {
+				t.Fatalf("%d bytes", bytes)
+			}
+			if !news.HasMore {
+				break
+			}
+		}
+		if seen != messages {
+			t.Fatalf("%d entries", seen)
 		}
 	})
 }

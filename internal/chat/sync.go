@@ -61,11 +61,11 @@ func (c *Chat) Sync(ctx context.Context, a Actor, p Position) (News, error) {
 	if len(entries) > 1 && fault("catch-up-skips") {
 		entries = entries[1:]
 	}
-	n.HasMore = len(entries) > maxNews
-	n.Entries = entries[:min(len(entries), maxNews)]
-	if err := complete(ctx, c.db, p.RoomID, n.Entries); err != nil {
+	if err := complete(ctx, c.db, p.RoomID, entries); err != nil {
 		return News{}, unreadable(err)
 	}
+	fit := fitting(entries, maxNews)
+	n.HasMore, n.Entries = len(entries) > fit, entries[:fit]
 	redact(n.Entries, acc.FromSeq)
 	return n, nil
 }
