@@ -18,6 +18,8 @@ type batch struct {
 	heads   map[string]*head
 	dirty   []string // rooms whose heads have moved, in that order
 	members map[memberKey]*access
+	memory  *remembered
+	careful bool     // looks for messages that were sent before already, instead of leaving that to the index
 	pending []*Entry // messages that are numbered but not inserted yet
 	results []result
 	current *result
@@ -33,11 +35,26 @@ type head struct{ last int64 }
 
 type memberKey struct{ room, user string }
 
-func (c *Chat) runBatch(ctx context.Context, ops []*operation) (*batch, error) {
+// runBatch does operations in one transaction. Most messages are new, and the index of client ids refuses those that are not: only then, and
+// a while after, they are looked for beforehand.
+func (m *committer) runBatch(ctx context.Context, ops []*operation) (*batch, error) {
+	b, err := m.tryBatch(ctx, ops, time.Since(m.repeated) < repeatsFor)
+	if isRepeat(err) {
+		m.repeated = time.Now()
+		b, err = m.tryBatch(ctx, ops, true)
+	}
+	return b, err
+}
+
+// repeatsFor is how long after a message that was sent again others are expected to be: who has lost a connection has lost it with others.
+const repeatsFor = time.Second
+
+func (m *committer) tryBatch(ctx context.Context, ops []*operation, careful bool) (*batch, error) {
+	c := m.chat
 	var b *batch
 	err := c.db.Tx(ctx, func(tx *db.Tx) error {
 		b = &batch{
-			chat: c, ctx: ctx, tx: tx, now: c.now(), heads: map[string]*head{}, members: map[memberKey]*access{},
+			chat: c, ctx: ctx, tx: tx, now: c.now(), heads: map[string]*head{}, members: map[memberKey]*access{}, memory: m.memory, careful: careful,
 			results: make([]result, len(ops)),
 		}
 		if err := b.run(ops); err != nil {
@@ -95,8 +112,10 @@ func (b *batch) part(op *operation) error {
 		before[room] = h.last
 	}
 	err, broken := b.tx.Part(b.ctx, func() error { return op.run(b) })
-	clear(b.members) // it may have changed who may do what
 	if broken {
+		return err
+	}
+	if err := b.forget(); err != nil {
 		return err
 	}
 	if err == nil {

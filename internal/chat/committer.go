@@ -33,9 +33,13 @@ type operation struct {
 // committer writes what happens in its rooms. It is the only one on this node that does, so what it publishes after a commit is in
 // the order of the seqs; and what has arrived together it commits together: one fsync for a batch.
 type committer struct {
-	chat  *Chat
-	queue chan *operation
-	done  chan struct{}
+	chat   *Chat
+	queue  chan *operation
+	done   chan struct{}
+	memory *remembered // nil where others write too
+
+	repeated time.Time // when a message came that had been sent before
+
 	first atomic.Pointer[time.Time] // since when the first of what is being committed has waited; nil while there is nothing
 }
 
@@ -121,7 +125,7 @@ func (m *committer) commit(ops []*operation) {
 	m.first.Store(&ops[0].queued)
 	defer m.first.Store(nil)
 	start := time.Now()
-	b, err := m.chat.runBatch(ctx, ops)
+	b, err := m.runBatch(ctx, ops)
 	if err == nil && ops[0].draft != nil && fault("failed-but-saved") {
 		err = context.DeadlineExceeded
 	}

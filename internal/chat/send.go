@@ -43,10 +43,20 @@ func (b *batch) prepareMessages(ops []*operation) (*sending, error) {
 	if err := b.lockRooms(rooms); err != nil {
 		return nil, err
 	}
-	if err := s.findSent(drafts); err != nil {
+	if b.careful {
+		if err := s.findSent(drafts); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.memory.recall(b); err != nil {
 		return nil, err
 	}
 	return s, s.findMembers(drafts)
+}
+
+// isRepeat reports whether a batch failed because a client id had been used before.
+func isRepeat(err error) bool {
+	return db.IsTaken(err, "log", "log_by_client_id", "actor_id", "client_id")
 }
 
 // lockRooms locks rooms in the order of their ids, in which all transactions lock several. A room that is not there is no error
@@ -112,8 +122,14 @@ func (s *sending) findMembers(drafts []*operation) error {
 	var keys []memberKey
 	seen := map[memberKey]bool{}
 	for _, op := range drafts {
-		if key := (memberKey{op.draft.RoomID, op.actor.UserID}); !seen[key] {
-			seen[key] = true
+		key := memberKey{op.draft.RoomID, op.actor.UserID}
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if acc := s.b.memory.of(key); acc != nil {
+			s.b.members[key] = acc
+		} else {
 			keys = append(keys, key)
 		}
 	}
@@ -131,24 +147,39 @@ func (s *sending) findMembers(drafts []*operation) error {
 			}
 			kept := *acc
 			s.b.members[memberKey{acc.RoomID, acc.UserID}] = &kept
+			s.b.memory.remember(&kept)
 			return nil
 		})
 		return err
 	})
 }
 
-// send decides on one message, and numbers it if it is new. Whatever can refuse it is decided before it takes a number, so that
-// numbers have no gaps. The second error fails the batch.
+// send sends one message, or answers it if it was sent before. The second error fails the batch.
 func (s *sending) send(op *operation) (refused, failed error) {
-	d, b := op.draft, s.b
-	key := clientKey{op.actor.UserID, d.ClientID}
+	key := clientKey{op.actor.UserID, op.draft.ClientID}
 	if fault("ids-forgotten") {
-		d.ClientID += b.chat.newID()
+		op.draft.ClientID += s.b.chat.newID()
 	}
-	if old, ok := s.known[key]; ok {
-		op.message, refused = repeated(old, op.actor, *d)
-		return refused, nil
+	old, ok := s.known[key]
+	if !ok {
+		if refused, failed = s.sendNew(op, key); refused == nil || failed != nil || s.b.careful {
+			return refused, failed
+		}
+		// What it is refused for now it may not have been when it was sent first.
+		if failed = s.findSent([]*operation{op}); failed != nil {
+			return nil, failed
+		}
+		if old, ok = s.known[key]; !ok {
+			return refused, nil
+		}
 	}
+	op.message, refused = repeated(old, op.actor, *op.draft)
+	return refused, nil
+}
+
+// sendNew decides on a message and numbers it. Whatever can refuse it is decided before it takes a number, so that numbers have no gaps.
+func (s *sending) sendNew(op *operation, key clientKey) (refused, failed error) {
+	d, b := op.draft, s.b
 	if p := d.extra.Poll; p != nil && p.ClosesAt != 0 && p.ClosesAt <= micros(b.now) { // not before: a retry is answered also when it is over
 		return errorf(Invalid, "A poll closes in the future, within a year"), nil
 	}

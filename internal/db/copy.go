@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// rebuilt are the tables that need not be copied: the search finds out anew what it has to know, and the schema has its own version.
+// rebuilt are the tables that need not be copied: the search finds out anew what it has to know, and the schema and what is remembered of it
+// have their own versions.
 func rebuilt(table string) bool {
-	return strings.HasPrefix(table, "search") || strings.HasPrefix(table, "sqlite_") || table == "goose_db_version"
+	return strings.HasPrefix(table, "search") || strings.HasPrefix(table, "sqlite_") || table == "goose_db_version" || table == "access_version"
 }
 
 // Tables lists the tables that hold data, those that others refer to first. The list is the schema's, so that none can be forgotten.

@@ -141,6 +141,18 @@ func IsFull(err error) bool {
 	return strings.Contains(text, "disk is full") || strings.Contains(text, "SQLITE_FULL") || strings.Contains(text, "SQLSTATE 53100")
 }
 
+// IsTaken reports whether an error says that a unique index of a table, or what its columns hold, has what was to be inserted already.
+func IsTaken(err error, table, index string, columns ...string) bool {
+	if err == nil {
+		return false
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23505" && pg.ConstraintName == index
+	}
+	return strings.Contains(err.Error(), "UNIQUE constraint failed: "+table+"."+strings.Join(columns, ", "+table+"."))
+}
+
 // IsUnstorable reports whether an error says that a text has characters that the database does not take. SQLite takes all.
 func IsUnstorable(err error) bool {
 	var pg *pgconn.PgError

@@ -57,6 +57,15 @@ func (d Dialect) Writers() int {
 // compiles reports whether statements are to be kept by us: pgx keeps its own.
 func (d Dialect) compiles() bool { return d == SQLite }
 
+// running is the context of a statement of a transaction. SQLite's driver starts a goroutine for each statement that may be called off, which
+// for those of a message takes as long as the statement: there a transaction is called off between its statements.
+func (d Dialect) running(ctx context.Context) (context.Context, error) {
+	if d != SQLite {
+		return ctx, nil
+	}
+	return context.WithoutCancel(ctx), ctx.Err()
+}
+
 func (d Dialect) goose() goose.Dialect {
 	if d == Postgres {
 		return goose.DialectPostgres

@@ -22,7 +22,10 @@ func migrate(ctx context.Context, d *DB) error {
 	if err != nil {
 		return err
 	}
-	options := []goose.ProviderOption{goose.WithGoMigrations(goose.NewGoMigration(3, &goose.GoFunc{RunTx: d.Dialect.createSearch}, nil))}
+	options := []goose.ProviderOption{goose.WithGoMigrations(
+		goose.NewGoMigration(3, &goose.GoFunc{RunTx: d.Dialect.createSearch}, nil),
+		goose.NewGoMigration(41, &goose.GoFunc{RunTx: d.Dialect.createAccessVersion}, nil),
+	)}
 	if d.Dialect == Postgres { // nodes that start together wait for the first
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {

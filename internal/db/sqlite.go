@@ -25,7 +25,10 @@ func openSQLite(dir, file string) (*DB, error) {
 		return nil, fmt.Errorf("db: %w", err)
 	}
 	d := &DB{Dialect: SQLite, file: file}
-	var err error
+	_, err := sqlite.Fdatasync(true) // as SQLite does wherever it is built for Linux; other systems have their own way
+	if err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+		return nil, fmt.Errorf("db: %w", err)
+	}
 	if d.write, err = sqlitePool(file, 1, "_txlock=immediate"); err != nil {
 		return nil, err
 	}

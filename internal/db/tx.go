@@ -11,7 +11,8 @@ import (
 type Tx struct {
 	tx      *sql.Tx
 	db      *DB
-	missing map[string]bool // texts to prepare when the transaction is over
+	stmts   map[string]*sql.Stmt // those that it has used
+	missing map[string]bool      // texts to prepare when the transaction is over
 }
 
 // maxAttempts bounds how often a transaction is run that the database itself has asked to be run again.
@@ -44,7 +45,7 @@ func (d *DB) runTx(ctx context.Context, fn func(*Tx) error) error {
 	if err != nil {
 		return err
 	}
-	tx := &Tx{tx: raw, db: d}
+	tx := &Tx{tx: raw, db: d, stmts: map[string]*sql.Stmt{}}
 	err = fn(tx)
 	if err == nil {
 		if err = raw.Commit(); err != nil {
@@ -66,20 +67,28 @@ func (t *Tx) stmt(ctx context.Context, text string) *sql.Stmt {
 	if !t.db.Dialect.compiles() {
 		return nil
 	}
+	if s := t.stmts[text]; s != nil {
+		return s
+	}
 	s := t.db.writes.lookup(ctx, t.tx, text)
 	if s == nil {
 		if t.missing == nil {
 			t.missing = map[string]bool{}
 		}
 		t.missing[text] = true
+		return nil
 	}
+	t.stmts[text] = s
 	return s
 }
 
 // Exec runs a statement and returns how many rows it changed.
 func (t *Tx) Exec(ctx context.Context, text string, args ...any) (int64, error) {
+	ctx, err := t.db.Dialect.running(ctx)
+	if err != nil {
+		return 0, err
+	}
 	var res sql.Result
-	var err error
 	if s := t.stmt(ctx, text); s != nil {
 		res, err = s.ExecContext(ctx, args...)
 	} else {
@@ -93,6 +102,10 @@ func (t *Tx) Exec(ctx context.Context, text string, args ...any) (int64, error) 
 
 // Query runs a query.
 func (t *Tx) Query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	ctx, err := t.db.Dialect.running(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if s := t.stmt(ctx, text); s != nil {
 		return s.QueryContext(ctx, args...)
 	}
@@ -101,6 +114,9 @@ func (t *Tx) Query(ctx context.Context, text string, args ...any) (*sql.Rows, er
 
 // QueryRow runs a query of one row.
 func (t *Tx) QueryRow(ctx context.Context, text string, args ...any) *sql.Row {
+	if running, err := t.db.Dialect.running(ctx); err == nil {
+		ctx = running
+	} // otherwise it fails by itself
 	if s := t.stmt(ctx, text); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}
