@@ -337,10 +337,13 @@ func (im *Import) attach(b *batch, id string, m ImportedMessage) error {
 	return nil
 }
 
+// importedID begins the client ids of what was brought in.
+const importedID = "-import-"
+
 // clientID is what makes a message from elsewhere the same one again.
 func (im *Import) clientID(foreign string) string {
 	sum := sha256.Sum256([]byte(im.Source + "\n" + foreign))
-	return "-import-" + hex.EncodeToString(sum[:16])
+	return importedID + hex.EncodeToString(sum[:16])
 }
 
 // Thread returns the thread about a message, and makes it if there is none. Who wrote in it follows it.

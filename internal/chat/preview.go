@@ -40,6 +40,13 @@ func (p *Previews) removed() []string {
 	return p.Removed
 }
 
+// cover reports whether each of some links is shown or has been removed.
+func (p *Previews) cover(links []string) bool {
+	return !slices.ContainsFunc(links, func(url string) bool {
+		return !slices.Contains(p.removed(), url) && !slices.ContainsFunc(p.shown(), func(v Preview) bool { return v.URL == url })
+	})
+}
+
 // only is what is left of them for a message that has these links.
 func (p *Previews) only(links []string) *Previews {
 	var removed []string

@@ -243,6 +243,50 @@ func TestSlowPagesHoldUpNobodyElse(t *testing.T) {
 	})
 }
 
+// A server that ends while pages are asked asks them when it is there again, for messages and edits alike.
+func TestPreviewsSurviveTheServersEnd(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, o db.Options) {
+		asked := make(chan string, 100)
+		hangs := func(ctx context.Context, url string) (*chat.Page, error) {
+			asked <- url
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		before := openOnline(t, o, chat.Limits{}, hangs)
+		ana, ben := before.account("ana"), before.account("ben")
+		edited := before.say(ben, chat.Lobby, "nothing")
+		sent := before.say(ana, chat.Lobby, "https://a.test/sent")
+		if _, err := before.EditMessage(t.Context(), ben, chat.Lobby, edited.ID, "https://a.test/edited"); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			select {
+			case <-asked:
+			case <-time.After(10 * time.Second):
+				t.Fatal("the pages are not asked")
+			}
+		}
+		before.Close()
+
+		w := &theWeb{}
+		f := openOnline(t, o, chat.Limits{}, w.page)
+		f.titles(ana, sent, "sent")
+		f.titles(ben, edited, "edited")
+		f.Close()
+		entries := f.number(`SELECT count(*) FROM log`)
+
+		// The next time there is nothing left to be done.
+		again := openOnline(t, o, chat.Limits{}, w.page)
+		again.titles(ana, again.say(ana, chat.Lobby, "https://a.test/last"), "last")
+		if n := again.number(`SELECT count(*) FROM log`); n != entries+2 {
+			t.Fatalf("%d entries after %d, a message and its preview", n, entries)
+		}
+		if n := w.times("https://a.test/sent"); n != 1 {
+			t.Fatalf("asked %d times", n)
+		}
+	})
+}
+
 // What was found is forgotten after a day, and a picture when no message shows it.
 func TestOldPreviewsAreForgotten(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, o db.Options) {

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -20,6 +21,8 @@ const (
 	previewKept     = 24 * time.Hour   // how long a page is not asked again
 	previewRetry    = 10 * time.Minute // the same of one that said nothing
 	previewSweep    = time.Hour        // how often what nobody shows any more is removed
+	previewLost     = 10 * time.Minute // how long before the log's end a message may have waited for its previews when the server ended
+	previewLook     = 10_000           // entries at the log's end that are looked through for such messages
 	maxPreviewedURL = 2048             // bytes
 )
 
@@ -31,7 +34,7 @@ type Page struct {
 }
 
 // previewer asks the pages that messages link to what they are, and has the messages show it. A message does not wait for it: it has
-// no previews at first, and none at all when there is too much to do, or the server ends meanwhile.
+// no previews at first, and none at all when there is too much to do. What was not asked yet when the server ended is asked at its next start.
 type previewer struct {
 	chat  *Chat
 	fetch func(ctx context.Context, url string) (*Page, error)
@@ -54,6 +57,7 @@ func (p *previewer) start() {
 	for range previewWorkers {
 		p.work.Go(func() { p.loop(ctx) })
 	}
+	p.work.Go(func() { _ = p.resume(ctx) }) // those messages go without, then
 	p.work.Go(func() { p.sweepLoop() })
 	p.work.Go(func() { <-p.chat.stopping; cancel() })
 }
@@ -69,16 +73,48 @@ func (p *previewer) changed(e *Entry) {
 	if p == nil || e.Kind != KindMessage && e.Kind != KindEdit || e.Message == nil || !strings.Contains(e.Message.Text, "://") {
 		return
 	}
+	p.offer(linked{e.RoomID, e.Message.ID, e.ActorID, e.Message.Text})
+}
+
+func (p *previewer) offer(l linked) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waiting[e.ActorID] >= previewsOfOne {
+	if p.waiting[l.sender] >= previewsOfOne {
 		return
 	}
 	select {
-	case p.queue <- linked{e.RoomID, e.Message.ID, e.ActorID, e.Message.Text}:
-		p.waiting[e.ActorID]++
+	case p.queue <- l:
+		p.waiting[l.sender]++
 	default:
 	}
+}
+
+// resume offers the messages again that may have waited when the server ended, the newest first: of each sender as many as may have waited.
+func (p *previewer) resume(ctx context.Context) error {
+	rows, err := p.chat.db.Query(ctx, `SELECT m.room_id, m.id, m.actor_id, m.text, m.data FROM (SELECT * FROM log ORDER BY id DESC LIMIT $1) l
+		JOIN log m ON m.id = CASE WHEN l.kind = 'edit' THEN l.target_id ELSE l.id END
+		WHERE l.kind IN ('message', 'edit') AND m.text LIKE '%://%' AND (m.client_id IS NULL OR m.client_id NOT LIKE '`+importedID+`%')
+		AND l.created_at > (SELECT created_at FROM log ORDER BY id DESC LIMIT 1) - CAST($2 AS BIGINT) ORDER BY l.id DESC LIMIT $3`,
+		previewLook, previewLost.Microseconds(), previewQueue)
+	_, err = db.Scan(rows, err, func(rows *sql.Rows, _ *struct{}) error {
+		var l linked
+		var text string
+		if err := rows.Scan(&l.room, &l.message, &l.sender, &l.text, &text); err != nil {
+			return err
+		}
+		data, err := decodeData(text)
+		if err == nil && !data.Previews.cover(p.chat.linksOf(l.text)) {
+			p.offer(l)
+		}
+		return err
+	})
+	return err
+}
+
+// linksOf are the links of a text that get previews.
+func (c *Chat) linksOf(text string) []string {
+	links := markdown.Links(text)
+	return links[:min(len(links), c.limits.Previews)]
 }
 
 func (p *previewer) loop(ctx context.Context) {
@@ -104,8 +140,7 @@ func (p *previewer) preview(ctx context.Context, l linked) error {
 	if wanted, err := previewsWanted(ctx, p.chat.db, l.room); err != nil || !wanted {
 		return err
 	}
-	links := markdown.Links(l.text)
-	links = links[:min(len(links), p.chat.limits.Previews)]
+	links := p.chat.linksOf(l.text)
 	pages := make([]*Preview, len(links))
 	var asking sync.WaitGroup
 	for i, url := range links {
