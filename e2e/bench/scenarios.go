@@ -49,7 +49,10 @@ var scenarios = []scenario{
 	{"10,000 idle clients", []string{"KiB per client", "CPU of heartbeats, % of a processor"}, "≤ 6 KiB, ≤ 1.2 %", idle, engines},
 }
 
-var fanOutFigures = []string{"deliveries/s", "CPU-s per million"}
+// delivered is the figure in which servers that store messages are told beside one that does not.
+const delivered = "deliveries/s"
+
+var fanOutFigures = []string{delivered, "CPU-s per million"}
 
 // rate runs the load for a warm-up and then for the time given, and returns deliveries per second and CPU-s per million of count.
 func rate(g *generator, s *instance, d time.Duration, count *int) ([]float64, error) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/descope/virtualwebauthn"
+	"github.com/google/go-cmp/cmp"
 	"github.com/pquerna/otp/totp"
 
 	"parley/internal/db"
@@ -267,4 +268,55 @@ func TestImportsAndExportsLive(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A person's package from Discord is brought in beside a running server: what they wrote, in rooms that are theirs alone, in its order.
+func TestADiscordPackageLive(t *testing.T) {
+	name := archive(t, map[string]string{
+		"Account/user.json":         `{"id":"7","username":"cleo","global_name":"Cleo","email":"cleo@a.test"}`,
+		"Messages/c1/channel.json":  `{"id":"1","type":"GUILD_TEXT","name":"lounge","guild":{"id":"9","name":"Club"}}`,
+		"Messages/c1/messages.json": `[{"ID":12,"Timestamp":"2026-01-01 00:00:02","Contents":"**later** <:Party:123>","Attachments":"https://cdn.test/b.png?ex=1"},{"ID":11,"Timestamp":"2026-01-01 00:00:01","Contents":"first","Attachments":""}]`,
+		"Messages/c2/channel.json":  `{"id":"2","type":1,"recipients":["7","8"]}`,
+		"Messages/c2/messages.csv":  "ID,Timestamp,Contents,Attachments\n21,2026-01-01 00:00:03.120000+00:00,\"psst, you\",\n22,nonsense,x,\n",
+	})
+	dbtest.Each(t, func(t *testing.T, o db.Options) {
+		dir := t.TempDir()
+		s := start(t, "--rate-limit=off", "--database-url="+o.URL, "--data="+dir)
+		ana, _ := s.account("ana")
+		where := []string{"--database-url=" + o.URL, "--data=" + dir}
+		got := cli(t, 0, append([]string{"import", "discord", name}, where...)...)
+		want := "people 1, rooms 2, threads 0, messages 3, reactions 0, files 1; here already: 0 messages\nleft out: bytes of a file 1\nleft out: malformed 1\n"
+		if got != want {
+			t.Fatal(got)
+		}
+		t.Log(got)
+		if got := cli(t, 0, append([]string{"import", "discord", name}, where...)...); !strings.HasPrefix(got, "people 0, rooms 0, threads 0, messages 0, reactions 0, files 0; here already: 3 messages") {
+			t.Fatal(got)
+		}
+		password := regexp.MustCompile(`password: (\S+)`).FindStringSubmatch(cli(t, 0, append([]string{"admin", "set-password", "cleo"}, where...)...))
+		cleo := s.dial(nil)
+		cleo.must("account-login", reply{"name": "cleo", "password": password[1]})
+		texts := map[string][]any{}
+		for _, r := range cleo.must("room-list", reply{})["rooms"].([]any) {
+			r := r.(map[string]any)
+			if r["roomId"] == "general" {
+				continue
+			}
+			if r["kind"] != "private" || r["unread"] != 0.0 {
+				t.Errorf("%v", r)
+			}
+			for _, m := range cleo.must("room-history", reply{"roomId": r["roomId"]})["messages"].([]any) {
+				texts[r["name"].(string)] = append(texts[r["name"].(string)], m.(map[string]any)["text"], m.(map[string]any)["timestamp"])
+			}
+			ana.refused("room-history", reply{"roomId": r["roomId"]}, "not-found", "No such room")
+		}
+		for room, want := range map[string][]any{
+			"lounge":    {"first", "2026-01-01T00:00:01.000Z", "**later** :party:\n📎 b.png", "2026-01-01T00:00:02.000Z"},
+			"Discord 2": {"psst, you", "2026-01-01T00:00:03.120Z"},
+		} {
+			if diff := cmp.Diff(want, texts[room]); diff != "" {
+				t.Error(room, diff)
+			}
+		}
+	})
 }

@@ -204,11 +204,14 @@ type matrix struct {
 	reply   string // in the thread
 	poll    string // in the room
 	n       int
+	tally   tally
+	passed  map[string]bool // rooms that were made for an event that has been tried, for [matrix.fresh]
 }
 
 func newMatrix(t *testing.T, o db.Options) *matrix {
 	m := &matrix{
 		server: start(t, "--rate-limit=off", "--database-url="+o.URL), people: map[string]*person{}, tokens: map[string]string{}, ids: map[string]string{},
+		passed: map[string]bool{},
 	}
 	for _, name := range []string{"server-owner", "other", "ex-member", "banned", "moderator", "admin", "deactivated", "member", "room-moderator", "room-owner", "target", "victim"} {
 		p := m.dial(nil)
@@ -291,9 +294,10 @@ var threadCases = map[string]matrixCase{
 // Every event × everybody: whoever may not is told so, by a typed refusal, and nobody from outside ever receives a byte of the
 // private room.
 func TestAuthorisationMatrix(t *testing.T) {
+	var all tally
+	databases := 0
 	dbtest.Each(t, func(t *testing.T, o db.Options) {
 		m := newMatrix(t, o)
-		calls := 0
 		for _, e := range live.Registry() {
 			tc, ok := matrixCases[e.Name]
 			if !ok {
@@ -301,13 +305,11 @@ func TestAuthorisationMatrix(t *testing.T) {
 				continue
 			}
 			for _, who := range matrixRoles {
-				calls++
 				m.try(e.Name, who, tc)
 			}
 		}
 		for name, tc := range threadCases {
 			for _, who := range matrixRoles {
-				calls++
 				m.try(name, who, tc)
 			}
 		}
@@ -315,8 +317,27 @@ func TestAuthorisationMatrix(t *testing.T) {
 			t.Errorf("%d rows for %d events", len(matrixCases), len(live.Registry()))
 		}
 		m.nothingLeaked()
-		t.Logf("%d events × %d people: %d calls", len(matrixCases), len(matrixRoles), calls)
+		t.Logf("%d events, and %d of them again in a thread, × %d people: %s", len(matrixCases), len(threadCases), len(matrixRoles), m.tally)
+		all.add(m.tally)
+		databases++
 	})
+	t.Logf("%d events × %d people × %d databases: %s", len(matrixCases)+len(threadCases), len(matrixRoles), databases, all)
+}
+
+// tally counts what the matrix has tried, and where canaries were looked for.
+type tally struct {
+	allowed, refused int
+	outside          int // answers and events that people outside of the room got, in which no canary may be
+	inside           int // events with a canary that those inside heard: the search can find one
+}
+
+func (a *tally) add(b tally) {
+	a.allowed, a.refused, a.outside, a.inside = a.allowed+b.allowed, a.refused+b.refused, a.outside+b.outside, a.inside+b.inside
+}
+
+func (a tally) String() string {
+	return fmt.Sprintf("%d cells, %d allowed and %d refused; %d answers and events looked through outside of the room, %d canaries heard inside",
+		a.allowed+a.refused, a.allowed, a.refused, a.outside, a.inside)
 }
 
 func (m *matrix) try(event, who string, tc matrixCase) {
@@ -327,6 +348,11 @@ func (m *matrix) try(event, who string, tc matrixCase) {
 	}
 	r := p.ask(event, tc.payload(m, who))
 	allowed := slices.Contains(tc.allowed, who)
+	if allowed {
+		m.tally.allowed++
+	} else {
+		m.tally.refused++
+	}
 	if r["success"] != allowed {
 		m.t.Errorf("%s by %s: %v, want success %v", event, who, r, allowed)
 	}
@@ -334,8 +360,11 @@ func (m *matrix) try(event, who string, tc matrixCase) {
 	if !allowed && !slices.Contains([]string{"unauthenticated", "forbidden", "not-found", "conflict"}, code) {
 		m.t.Errorf("%s by %s is refused as %q", event, who, code)
 	}
-	if outside := !slices.Contains(insiders("member"), who); outside && strings.Contains(fmt.Sprint(r), "canary") {
-		m.t.Errorf("%s tells %s: %v", event, who, r)
+	if outside := !slices.Contains(insiders("member"), who); outside {
+		m.tally.outside++
+		if strings.Contains(fmt.Sprint(r), "canary") {
+			m.t.Errorf("%s tells %s: %v", event, who, r)
+		}
 	}
 	switch event { // what may have changed the room for those who come next
 	case "room-update", "room-leave", "member-add", "member-kick", "member-unban", "member-role", "message-edit", "message-delete":
@@ -371,6 +400,7 @@ func (m *matrix) nothingLeaked() {
 		p := m.people[who]
 		p.mu.Lock()
 		for _, e := range p.in {
+			m.tally.outside++
 			late := strings.Contains(e, "late canary") || strings.Contains(e, "changed canary") || strings.Contains(e, "edited canary")
 			wasIn := who == "ex-member" || who == "banned"
 			if strings.Contains(e, "canary") && (!wasIn || late) {
@@ -380,7 +410,8 @@ func (m *matrix) nothingLeaked() {
 		p.mu.Unlock()
 	}
 	for _, who := range []string{"member", "room-owner"} { // the test can fail: inside they are there
-		if m.people[who].count("late canary") == 0 {
+		heard := m.people[who].count("late canary")
+		if m.tally.inside += heard; heard == 0 {
 			m.t.Errorf("%s never received a canary", who)
 		}
 	}
