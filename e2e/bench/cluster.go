@@ -16,14 +16,22 @@ import (
 
 // cluster is several nodes of the product on one Postgres and one Redis.
 type cluster struct {
+	settings []string
 	postgres *dbtest.Cluster
 	redis    *redistest.Server
 	nodes    []*instance
 }
 
+// unlimited are the settings of nodes whose own work is measured, not what they refuse.
+var unlimited = []string{"--rate-limit=off", "--overload-wait=0", "--overload-lag=0", "--connections-per-person=0"}
+
 // startCluster starts n nodes. Pinned ones share processor 0, one thread each; everything else has processor 1.
 func startCluster(bin, dir string, n int, pinned bool) (*cluster, error) {
-	c := &cluster{}
+	return startClusterWith(unlimited, bin, dir, n, pinned)
+}
+
+func startClusterWith(settings []string, bin, dir string, n int, pinned bool) (*cluster, error) {
+	c := &cluster{settings: settings}
 	err := c.start(bin, dir, n, pinned)
 	if err != nil {
 		c.stop()
@@ -33,7 +41,7 @@ func startCluster(bin, dir string, n int, pinned bool) (*cluster, error) {
 }
 
 func (c *cluster) start(bin, dir string, n int, pinned bool) (err error) {
-	if c.postgres, err = dbtest.Start("shared_buffers = 256MB\nmax_connections = 200"); err != nil {
+	if c.postgres, err = dbtest.Start("shared_buffers = 256MB\nmax_connections = 200\nshared_preload_libraries = 'pg_stat_statements'"); err != nil {
 		return err
 	}
 	if c.redis, err = redistest.New(); err != nil {
@@ -41,9 +49,9 @@ func (c *cluster) start(bin, dir string, n int, pinned bool) (err error) {
 	}
 	for i := range n {
 		p := peer{name: "node", product: true, command: func(port int) *exec.Cmd {
-			cmd := exec.Command(bin, "serve", "--host=127.0.0.1", "--port="+strconv.Itoa(port), "--rate-limit=off", "--log-level=error", "--drain-delay=0s",
-				"--overload-wait=0", "--overload-lag=0", "--ping-timeout=2m",
-				"--connections-per-person=0", "--database-url="+c.postgres.URL("postgres"), "--redis-url="+c.redis.URL(), "--data="+filepath.Join(dir, strconv.Itoa(i)))
+			cmd := exec.Command(bin, append([]string{"serve", "--host=127.0.0.1", "--port=" + strconv.Itoa(port), "--log-level=error", "--drain-delay=0s",
+				"--ping-timeout=2m", "--database-url=" + c.postgres.URL("postgres"), "--redis-url=" + c.redis.URL(), "--data=" + filepath.Join(dir, strconv.Itoa(i))},
+				c.settings...)...)
 			cmd.Dir = dir
 			return cmd
 		}}

@@ -103,22 +103,11 @@ func more(c *cluster, groups []*group, n, each int) error {
 
 // countConnections fails unless everybody is connected.
 func (c *cluster) countConnections(want int) error {
-	sum := 0
-	for _, s := range c.nodes {
-		text, err := s.get("/health")
-		var health struct{ Connections int }
-		if err == nil {
-			err = json.Unmarshal([]byte(text), &health)
-		}
-		if err != nil {
-			return err
-		}
-		sum += health.Connections
+	sum, err := c.connections()
+	if err == nil && sum != want {
+		err = fmt.Errorf("%d of %d are connected", sum, want)
 	}
-	if sum != want {
-		return fmt.Errorf("%d of %d are connected", sum, want)
-	}
-	return nil
+	return err
 }
 
 // speak lets one person of each of some groups speak to everybody.

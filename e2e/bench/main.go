@@ -24,11 +24,12 @@ type options struct {
 	pause                   bool
 	under                   string
 	room                    roomOptions
+	set                     string
 }
 
 func main() {
 	var o options
-	flag.StringVar(&o.what, "what", "peers,growth,wire,crowd", "what to measure: servers side by side, one to four nodes, bytes on the wire, 100,000 connections; also room, 15,000 people in one room")
+	flag.StringVar(&o.what, "what", "peers,growth,wire,crowd", "what to measure: servers side by side, one to four nodes, bytes on the wire, 100,000 connections; also room, 15,000 people in one room, and storm: as many who come back at once")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each scenario is run for each server; the median counts")
 	flag.DurationVar(&o.seconds, "time", 4*time.Second, "how long a measurement lasts")
 	flag.StringVar(&o.only, "only", "", "run only scenarios whose name contains this")
@@ -40,6 +41,7 @@ func main() {
 	flag.DurationVar(&o.within, "within", time.Hour, "how long the crowd may take to connect; after it, who is there counts")
 	flag.IntVar(&o.step, "step", 10_000, "connections of the crowd after which it says how much memory they need")
 	flag.BoolVar(&o.pause, "pause", false, "wait for a line at each step, to look at the server meanwhile")
+	flag.StringVar(&o.set, "set", "", "further settings of the nodes in the storm, as --overload-wait=0")
 	flag.StringVar(&o.under, "under", "", "a program that the servers are run by, as one that limits their processor time: it gets the server's command line")
 	o.room.flags()
 	flag.Parse()
@@ -59,6 +61,8 @@ func main() {
 	}
 }
 
+func (o options) settings() []string { return strings.Fields(o.set) }
+
 func run(what string, o options) error {
 	switch what {
 	case "peers":
@@ -71,6 +75,8 @@ func run(what string, o options) error {
 		return wire()
 	case "room":
 		return oneRoom(o.room)
+	case "storm":
+		return reconnectStorm(o)
 	}
 	return fmt.Errorf("there is no %q to measure", what)
 }

@@ -25,8 +25,9 @@ type person struct {
 	number    int
 	client    atomic.Pointer[client.Client]
 	token     atomic.Pointer[string]
-	busy      atomic.Bool // a message of theirs is under way: they send one after the other
-	online    atomic.Bool // joined, with all their rooms caught up
+	busy      atomic.Bool  // a message of theirs is under way: they send one after the other
+	online    atomic.Bool  // joined, with all their rooms caught up
+	catching  atomic.Int32 // how many times they are catching up now
 	reads     bool
 	impatient bool   // does not try again what cannot succeed
 	room      string // where they talk
@@ -168,9 +169,9 @@ func (p *person) askOn(ctx context.Context, c *client.Client, event string, payl
 	return a, err
 }
 
-// joined makes a connection the person's, and catches up with what they have missed.
+// joined makes a connection the person's, and catches up with what they have missed. As long as the connection is there they ask again.
 func (p *person) joined(c *client.Client, begun time.Time) {
-	ctx := p.t.ctx
+	ctx, connection := p.t.ctx, c.ID()
 	for {
 		a, err := p.askOn(ctx, c, "user-join", map[string]string{"username": fmt.Sprintf("bench %d", p.number)})
 		if err == nil {
@@ -180,15 +181,13 @@ func (p *person) joined(c *client.Client, begun time.Time) {
 		}
 		var no *refused
 		switch {
-		case ctx.Err() != nil || !errors.As(err, &no):
+		case errors.Is(err, client.ErrDisconnected), c.ID() != connection:
 			return // the next connection joins
-		case no.Code == "unauthenticated" || no.Code == "forbidden" || no.Code == "too-large":
+		case errors.As(err, &no) && (no.Code == "unauthenticated" || no.Code == "forbidden" || no.Code == "too-large"):
 			p.noJoin.Store(no)
 			return
 		}
-		select {
-		case <-time.After(time.Duration(max(no.RetryAfter, 0.5) * float64(time.Second))):
-		case <-ctx.Done():
+		if !p.t.sleepUntil(ctx, p.t.now()+retryPause(no)) {
 			return
 		}
 	}
@@ -226,9 +225,13 @@ func (p *person) place(room string) *place {
 	return at
 }
 
-// catchUp asks for what a place lacks.
+// catchUp asks for what a place lacks, again and again while the server is too busy to say: who stops asking would lack it until their
+// next connection. It ends with the connection; the next one asks anew.
 func (p *person) catchUp(ctx context.Context, c *client.Client, room string) {
-	for range 100 {
+	connection := c.ID()
+	p.catching.Add(1)
+	defer p.catching.Add(-1)
+	for {
 		p.mu.Lock()
 		at := *p.place(room)
 		p.mu.Unlock()
@@ -237,14 +240,36 @@ func (p *person) catchUp(ctx context.Context, c *client.Client, room string) {
 			request["afterId"] = id
 		}
 		a, err := p.askOn(ctx, c, "room-sync", request)
-		if err != nil {
-			return // with the connection, or it is asked again at the next one
+		var no *refused
+		switch {
+		case err == nil:
+			p.t.stats.caughtUp.Add(1)
+			if p.caughtUp(room, a) {
+				return
+			}
+			continue
+		case errors.As(err, &no) && !no.forNow():
+			return // they are not in the room any more
+		case errors.Is(err, client.ErrDisconnected), c.ID() != connection:
+			return
 		}
-		p.t.stats.caughtUp.Add(1)
-		if p.caughtUp(room, a) {
+		if !p.t.sleepUntil(ctx, p.t.now()+retryPause(no)) {
 			return
 		}
 	}
+}
+
+// forNow reports whether the same may be done a little later.
+func (r *refused) forNow() bool {
+	return r.Code == "unavailable" || r.Code == "retry" || r.Code == "rate-limited"
+}
+
+// retryPause is how long to wait before it: what the server says, if it says anything.
+func retryPause(no *refused) time.Duration {
+	if no == nil {
+		return time.Second
+	}
+	return time.Duration(max(no.RetryAfter, 0.5) * float64(time.Second))
 }
 
 func (p *person) caughtUp(room string, a answer) bool {

@@ -215,7 +215,7 @@ func (r *Report) add(o *Report) {
 	for _, n := range []struct{ to, from *int64 }{
 		{&r.Attempts, &o.Attempts}, {&r.Losses, &o.Losses}, {&r.Cuts, &o.Cuts}, {&r.CaughtUp, &o.CaughtUp},
 		{&r.Sent, &o.Sent}, {&r.Acked, &o.Acked}, {&r.Refused, &o.Refused}, {&r.Unknown, &o.Unknown}, {&r.Nobody, &o.Nobody}, {&r.Delivered, &o.Delivered},
-		{&r.Told, &o.Told}, {&r.Typed, &o.Typed}, {&r.Reads, &o.Reads}, {&r.ReadBack, &o.ReadBack},
+		{&r.Told, &o.Told}, {&r.Typed, &o.Typed}, {&r.Reads, &o.Reads}, {&r.ReadBack, &o.ReadBack}, {&r.Behind, &o.Behind},
 	} {
 		*n.to += *n.from
 	}

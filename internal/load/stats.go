@@ -16,7 +16,7 @@ import (
 type stats struct {
 	attempts, online, disconnects, cuts, caughtUp          atomic.Int64
 	sent, acked, refused, unknown, nobody, delivered, told atomic.Int64
-	typed, reads, readBack, failures                       atomic.Int64
+	typed, reads, readBack, failures, behind               atomic.Int64
 	connect, join, ack, delivery, back                     histogram
 	mu                                                     sync.Mutex
 	errors, connects                                       map[string]int // by event and code; by reason

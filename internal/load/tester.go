@@ -196,7 +196,7 @@ func (p *person) patiently(ctx context.Context, event string, payload any) (answ
 	for {
 		a, err := p.ask(ctx, event, payload)
 		var no *refused
-		if !errors.As(err, &no) || no.Code != "rate-limited" && no.Code != "unavailable" && no.Code != "retry" {
+		if !errors.As(err, &no) || !no.forNow() {
 			return a, err
 		}
 		if !p.t.sleepUntil(ctx, p.t.now()+time.Duration((no.RetryAfter+0.1)*float64(time.Second))) {
