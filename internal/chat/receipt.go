@@ -14,9 +14,9 @@ type Receipt struct {
 	ReadSeq      int64 // 0 for somebody who does not tell
 	DeliveredSeq int64
 	Head         int64 // of the room's log then
-	Private      bool // others are not to know what they have read
-	Members      int  // how many are in the room; 0 for the lobby, and for a conversation in which nothing is said because one has blocked the other
-	Mark         Mark // where the log of those who may know ended
+	Private      bool  // others are not to know what they have read
+	Members      int   // how many are in the room; 0 for the lobby, and for a conversation in which nothing is said because one has blocked the other
+	Mark         Mark  // where the log of those who may know ended
 }
 
 // MarkRead tells that the actor has read a room up to a seq. It only moves forward, and not past the head; with unread it moves
