@@ -9,10 +9,10 @@ import { extname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { instrument } from '@socket.io/admin-ui';
 import { createAdapter } from '@socket.io/redis-adapter';
-import { chromium } from 'playwright-core';
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
 import { io as dial } from 'socket.io-client-v4';
+import { launch } from './browser.mjs';
 import { eventually, startRedis } from './cluster.mjs';
 import { startServer } from './harness.mjs';
 
@@ -61,10 +61,7 @@ before(async () => {
     res.writeHead(body ? 200 : 404, { 'content-type': types[extname(path)] ?? 'application/octet-stream' }).end(body);
   });
   connect(node.url); // the page begins with the namespace of a socket that there is
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  const browser = await launch();
   undo.push(() => browser.close());
   page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
   page.setDefaultTimeout(20_000);

@@ -16,7 +16,7 @@ import { Server } from 'socket.io';
 import { io as dial } from 'socket.io-client-v4';
 import { startServer } from './harness.mjs';
 
-async function freePort() {
+export async function freePort() {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address();

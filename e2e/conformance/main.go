@@ -1,7 +1,7 @@
 // Conformance is the server under test for the official Socket.IO suites and for the benchmark. It has no storage and none of
 // the product: what is measured and judged here is the engine alone.
 //
-//	go run ./e2e/conformance -addr 127.0.0.1:3210 -suite engineio-v4|engineio-v3|socketio-v5|client|cluster|adminui|bench
+//	go run ./e2e/conformance -addr 127.0.0.1:3210 -suite engineio-v4|engineio-v3|socketio-v5|client|cluster|adminui|browser|bench
 package main
 
 import (
@@ -29,20 +29,22 @@ type suite struct {
 
 // flags say which server it is.
 type flags struct {
-	suite, parser, adapter, redis, server string
-	wait                                  time.Duration
+	addr, suite, parser, adapter, redis, server, cert, key string
+	wait                                                   time.Duration
 }
 
 func main() {
 	var f flags
-	addr := flag.String("addr", "127.0.0.1:3210", "where to listen")
+	flag.StringVar(&f.addr, "addr", "127.0.0.1:3210", "where to listen")
 	flag.StringVar(&f.suite, "suite", "socketio-v5",
-		"engineio-v4, engineio-v3, socketio-v5, client, cluster, adminui or bench; decode reads packets from standard input")
+		"engineio-v4, engineio-v3, socketio-v5, client, cluster, adminui, browser or bench; decode reads packets from standard input")
 	flag.StringVar(&f.parser, "parser", "json", "for client, adminui and bench: json or msgpack")
 	flag.StringVar(&f.adapter, "adapter", "pubsub", "for cluster and adminui: "+strings.Join(slices.Sorted(maps.Keys(clusterAdapters)), ", "))
 	flag.DurationVar(&f.wait, "wait", 5*time.Second, "for cluster and adminui: how long to wait for other nodes")
 	flag.StringVar(&f.redis, "redis", "", "for cluster and adminui: where Redis is")
-	flag.StringVar(&f.server, "server", "", "for adminui: what the page knows the server as")
+	flag.StringVar(&f.server, "server", "", "for adminui and browser: the server's name")
+	flag.StringVar(&f.cert, "cert", "", "for browser: the certificate for WebTransport, on the UDP port of the same number; empty is without")
+	flag.StringVar(&f.key, "key", "", "for browser: its key")
 	profile := flag.String("pprof", "", "where to serve profiles; empty is nowhere")
 	flag.Parse()
 	if *profile != "" {
@@ -55,20 +57,20 @@ func main() {
 		}
 		return
 	}
-	if err := run(*addr, f); err != nil {
+	if err := run(f); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(addr string, f flags) error {
+func run(f flags) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s, err := newSuite(f)
 	if err != nil {
 		return err
 	}
-	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.addr)
 	if err != nil {
 		return err
 	}
@@ -102,6 +104,8 @@ func newSuite(f flags) (suite, error) {
 		return clusterSuite(f)
 	case "adminui":
 		return adminSuite(f)
+	case "browser":
+		return browserSuite(f)
 	case "bench":
 		return benchSuite(f.parser)
 	}
