@@ -122,6 +122,11 @@ func TestWhatCountsLive(t *testing.T) {
 		ben.refused("room-create", reply{"name": "Come", "members": []any{anaIs["userId"]}}, "forbidden", "")
 		ana.must("person-block", reply{"userId": benID, "on": false})
 		ben.must("chat-message", reply{"roomId": direct, "text": "hello!"})
+		cleo, cleoIs := s.account("cleo")
+		ben.must("privacy-set", reply{"directFrom": "shared"})
+		cleo.refused("direct-open", reply{"userIds": []any{benID}}, "forbidden", "no direct messages")
+		ben.must("room-create", reply{"name": "Ours", "members": []any{cleoIs["userId"]}})
+		cleo.must("direct-open", reply{"userIds": []any{benID}})
 	})
 }
 
