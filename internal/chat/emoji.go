@@ -24,6 +24,9 @@ var (
 	emojiText = regexp.MustCompile(`^:([a-z0-9][a-z0-9_-]{1,31}):$`)
 )
 
+// EmojiRole is from which role on people add emoji.
+func (c *Chat) EmojiRole() Role { return c.limits.EmojiRole }
+
 // AddEmoji makes a picture, given as a data: URL, an emoji. It is drawn anew: of the file nothing but its pixels is ever served.
 func (c *Chat) AddEmoji(ctx context.Context, a Actor, name, dataURL string) (Emoji, error) {
 	switch {

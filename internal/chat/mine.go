@@ -22,7 +22,8 @@ type MyRoom struct {
 	LastAt       time.Time
 	Badge        int // how many of the unread messages count, by the person's settings; see [Notify]
 	Settings     RoomSettings
-	Following    bool // whether they follow it, when it is a thread
+	Following    bool     // whether they follow it, when it is a thread
+	words        []string // that call the person, where only what calls them counts
 }
 
 // MaxUnread is where counting unread messages ends: more is "many". It looks no further back than 2,000 entries, which somebody may
@@ -70,6 +71,43 @@ func (c *Chat) addSettings(r *MyRoom, room, all sql.NullString) error {
 		general = *data.Notify
 	}
 	r.Badge = badge(r.Kind, r.Settings, general, r.Unread, r.Mentions, c.now())
+	if r.Mentions < r.Unread && r.Badge == r.Mentions && effectiveLevel(r.Kind, r.Settings, general) != LevelNone {
+		r.words = general.Keywords
+	}
+	return nil
+}
+
+// maxWordRooms bounds the rooms in which words are looked for at once: in the others those messages do not count.
+const maxWordRooms = 200
+
+// addWords counts the unread messages that call somebody by one of their words, in rooms where only what calls them counts. Nothing but their
+// texts tells, and so it is asked for those alone who have words, and where something is unread.
+func (c *Chat) addWords(ctx context.Context, of map[string][]MyRoom) error {
+	asked := 0
+	for user, rooms := range of {
+		for i := range rooms {
+			r := &rooms[i]
+			if len(r.words) == 0 || asked == maxWordRooms {
+				continue
+			}
+			asked++
+			rows, err := c.db.Query(ctx, `SELECT l.text FROM log l WHERE l.room_id = $1 AND l.seq > $2 AND l.kind = 'message' AND l.deleted_at IS NULL
+				AND l.actor_id <> $3 AND NOT EXISTS (SELECT 1 FROM mentions n WHERE n.room_id = l.room_id AND n.seq = l.seq AND n.user_id IN ($3, '*'))
+				ORDER BY l.seq DESC LIMIT 100`, r.ID, max(r.ReadSeq, r.FromSeq), user)
+			_, err = db.Scan(rows, err, func(rows *sql.Rows, text *string) error {
+				if err := rows.Scan(text); err != nil {
+					return err
+				}
+				if hasKeyword(*text, r.words) {
+					r.Badge = min(r.Badge+1, MaxUnread)
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -101,6 +139,9 @@ func (c *Chat) roomsOf(ctx context.Context, ids []string) (map[string][]MyRoom, 
 		}
 		return err
 	})
+	if err == nil {
+		err = c.addWords(ctx, out)
+	}
 	return out, err
 }
 
@@ -116,6 +157,9 @@ func (c *Chat) MyRoom(ctx context.Context, a Actor, roomID string) (MyRoom, erro
 		err = eachOf([]string{a.UserID}, func(args []any, list string) error {
 			return c.addPeers(ctx, map[string][]MyRoom{a.UserID: rooms}, args, list)
 		})
+		if err == nil {
+			err = c.addWords(ctx, map[string][]MyRoom{a.UserID: rooms})
+		}
 		r = rooms[0]
 	}
 	if err != nil {

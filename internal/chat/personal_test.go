@@ -422,17 +422,33 @@ func TestBadges(t *testing.T) {
 			}
 		}
 		counts(1, 1)
+		f.say(ana, room, "a third, @ben, with a word")
+		f.say(ana, room, "and the Wörd alone")
+		for _, words := range []struct {
+			keywords []string
+			level    chat.Level
+			want     int
+		}{{[]string{"word"}, "", 3}, {[]string{"word"}, chat.LevelNone, 0}, {[]string{"wor", "and word"}, "", 2}, {nil, "", 2}} {
+			if _, err := f.SetNotify(ctx, ben, chat.NotifySettings{Keywords: words.keywords, Level: words.level}); err != nil {
+				t.Fatal(err)
+			}
+			counts(words.want, 1)
+			rooms, err := f.MyRooms(ctx, ben)
+			if i := slices.IndexFunc(rooms, func(r chat.MyRoom) bool { return r.ID == room }); err != nil || rooms[i].Badge != words.want {
+				t.Fatalf("%v: %+v, %v", words, rooms, err)
+			}
+		}
 		if _, err := f.SetNotify(ctx, ben, chat.NotifySettings{Level: chat.LevelAll}); err != nil {
 			t.Fatal(err)
 		}
-		counts(2, 1)
+		counts(4, 1)
 		soon, none, never := time.Now().Add(time.Hour), chat.LevelNone, time.Time{}
 		for _, id := range []string{room, direct.ID} {
 			if _, err := f.SetRoom(ctx, ben, id, chat.RoomSettingsChange{MutedUntil: &soon}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		counts(1, 0)
+		counts(2, 0)
 		for _, id := range []string{room, direct.ID} {
 			if _, err := f.SetRoom(ctx, ben, id, chat.RoomSettingsChange{MutedUntil: &never, Level: &none}); err != nil {
 				t.Fatal(err)

@@ -25,6 +25,14 @@ type Previews struct {
 	Removed []string  `json:"removed,omitempty"` // links that are to have none, also when the message is edited
 }
 
+// PreviewsOfOne is how many of a message's links get a preview: none, when pages are not asked.
+func (c *Chat) PreviewsOfOne() int {
+	if c.previewer == nil {
+		return 0
+	}
+	return c.limits.Previews
+}
+
 // shown are the previews that a message shows.
 func (p *Previews) shown() []Preview {
 	if p == nil {

@@ -38,6 +38,8 @@ type joinReply struct {
 	OnlineCount int          `json:"onlineCount"` // how many people are here
 	Rooms       []wireMyRoom `json:"rooms"`
 	Directory   int64        `json:"directory"` // version of what is known about people, for people-sync
+	Previews    int          `json:"previews"`  // how many of a message's links get a preview; 0: none do
+	EmojiRole   chat.Role    `json:"emojiRole"` // from which role on people add emoji
 }
 
 // userJoin makes the connection a person's: the one its token belongs to, or a new guest. On a connection that has joined
@@ -82,6 +84,7 @@ func (d *Door) welcome(ctx context.Context, c *client, a chat.Actor, token strin
 	out := joinReply{
 		ok: done, UserID: u.ID, Token: token, SessionID: a.SessionID, Username: u.Name, Login: u.Login, Role: u.Role, RoomID: chat.Lobby,
 		Online: d.people.list(listed), OnlineCount: d.people.count(), Rooms: d.toWireMyRooms(rooms), Directory: found.Version,
+		Previews: d.o.Chat.PreviewsOfOne(), EmojiRole: d.o.Chat.EmojiRole(),
 	}
 	for _, r := range rooms {
 		if r.ID == chat.Lobby {

@@ -25,6 +25,7 @@ type roomReadReply struct {
 	wireReceipt
 	Unread   int `json:"unread"`   // left, counted up to 100
 	Mentions int `json:"mentions"` // left, counted up to 100
+	Badge    int `json:"badge"`    // how many of those that are left count
 }
 
 // roomRead tells how far the person has read.
@@ -36,10 +37,10 @@ func (d *Door) roomRead(ctx context.Context, c *client, in roomReadRequest) (roo
 	}
 	at := wireReceipt{r.RoomID, r.UserID, r.ReadSeq, r.DeliveredSeq}
 	if r.ReadSeq >= r.Head { // as nearly always: there is nothing to count
-		return roomReadReply{done, at, 0, 0}, nil
+		return roomReadReply{ok: done, wireReceipt: at}, nil
 	}
 	mine, err := d.o.Chat.MyRoom(ctx, a, r.RoomID)
-	return roomReadReply{done, at, mine.Unread, mine.Mentions}, err
+	return roomReadReply{done, at, mine.Unread, mine.Mentions, mine.Badge}, err
 }
 
 type roomDeliveredRequest struct {

@@ -285,6 +285,8 @@ export interface JoinReply {
   onlineCount: number;
   rooms: MyRoom[];
   directory: number;
+  previews: number;
+  emojiRole: Role;
 }
 
 export interface AccountCreateRequest {
@@ -599,6 +601,7 @@ export interface RoomReadReply {
   deliveredSeq: number;
   unread: number;
   mentions: number;
+  badge: number;
 }
 
 export interface RoomDeliveredRequest {
