@@ -7,7 +7,7 @@ GO_SOURCES := $(shell find . \( -name '*.go' -o -path './internal/*.sql' \) -not
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web gen test unit clients browser check bench fuzz torture deps clean needs-go needs-node
+.PHONY: help run build web gen test unit clients browser scroll check bench fuzz torture deps clean needs-go needs-node
 
 help: ## say what each target does
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ clients: bin/conformance e2e/clients/node_modules/.stamp ## talk to the engine w
 
 browser: build e2e/browser/node_modules/.stamp ## drive the built program in a real browser
 	cd e2e/browser && PARLEY_BIN=$(CURDIR)/bin/parley npm test --silent
+
+scroll: build e2e/browser/node_modules/.stamp ## scroll through a room of 100,000 messages in a real browser: frames, jumps, memory
+	cd e2e/browser && PARLEY_BIN=$(CURDIR)/bin/parley node scroll.mjs
 
 check: web/dist/index.html ## lint, and look for known vulnerabilities
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -1,10 +1,10 @@
 // What every journey needs: the built binary on a free port with a folder of its own, and a real browser.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -59,10 +59,95 @@ export class Parley {
     return this.end('SIGKILL');
   }
 
+  /** Does something in its database, beside it. */
+  sql(text) {
+    return execFileSync('sqlite3', ['-cmd', '.timeout 10000', join(this.data, 'parley.db')], { input: text, encoding: 'utf8' }).trim();
+  }
+
   async stop() {
     await this.end('SIGKILL');
     rmSync(this.data, { recursive: true, force: true });
   }
+}
+
+/** The network between a page and a server, which can be cut, lose answers, and be slow. */
+export class Network {
+  static async to(server) {
+    const network = new Network();
+    network.port = server.port;
+    network.pairs = new Set();
+    network.lost = 0;
+    network.front = createServer((near) => network.join(near)).listen(0, '127.0.0.1');
+    await once(network.front, 'listening');
+    network.url = `http://localhost:${network.front.address().port}`;
+    return network;
+  }
+
+  join(near) {
+    const far = connect(this.port, '127.0.0.1');
+    const pair = { near, far };
+    this.pairs.add(pair);
+    for (const [from, to] of [[near, far], [far, near]]) {
+      from.on('error', () => undefined);
+      from.on('close', () => (to.destroy(), this.pairs.delete(pair)));
+    }
+    if (this.down) return near.destroy();
+    near.on('data', (bytes) => {
+      // What is asked arrives, and no answer comes back: the connection ends a moment later.
+      if (this.losing && said(bytes).includes(`["${this.losing}"`)) {
+        this.losing = '';
+        this.lost++;
+        pair.deaf = true;
+        setTimeout(() => near.destroy(), 200);
+      }
+      far.write(bytes);
+    });
+    let last = Promise.resolve();
+    far.on('data', (bytes) => {
+      if (pair.deaf) return;
+      const wait = this.slow?.(bytes) ?? 0;
+      last = last.then(async () => {
+        if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+        near.write(bytes);
+      });
+    });
+  }
+
+  /** Loses the answer to the next event of a name, and the connection with it. */
+  lose(event) {
+    this.losing = event;
+  }
+
+  /** Ends all connections, and lets none through until mend. */
+  cut() {
+    this.down = true;
+    for (const { near, far } of this.pairs) near.destroy(), far.destroy();
+  }
+
+  mend() {
+    this.down = false;
+  }
+
+  async stop() {
+    this.cut();
+    this.front.close();
+  }
+}
+
+/** What a page says in the frames of a WebSocket, which are masked. */
+function said(bytes) {
+  let out = '';
+  for (let at = 0; at + 6 <= bytes.length && bytes[at + 1] & 0x80;) {
+    let length = bytes[at + 1] & 0x7f;
+    let from = at + 2;
+    if (length === 126) [length, from] = [bytes.readUInt16BE(from), from + 2];
+    if (length === 127) break;
+    const mask = bytes.subarray(from, from + 4);
+    from += 4;
+    out += Buffer.from(bytes.subarray(from, from + length).map((b, i) => b ^ mask[i % 4])).toString('utf8');
+    at = from + length;
+  }
+  return out;
 }
 
 const optionsOf = ({ quic = false } = {}) => ({
@@ -132,6 +217,37 @@ export async function violations(page) {
   return found.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`);
 }
 
+const THEMES = {
+  light: { colorScheme: 'light' }, dark: { colorScheme: 'dark' }, 'light contrast': { colorScheme: 'light', contrast: 'more' }, 'dark contrast': { colorScheme: 'dark', contrast: 'more' },
+  forced: { colorScheme: 'dark', forcedColors: 'active' },
+};
+const LOOKS = [1440, 900, 390].flatMap((width) => Object.keys(THEMES).flatMap((theme) => ['ltr', 'rtl'].map((dir) => ({ width, theme, dir }))));
+/** How many looks a screen is looked at in; another few with each screen. PARLEY_ALL_LOOKS=1 is all of them. */
+const LOOKS_AT_ONCE = process.env.PARLEY_ALL_LOOKS ? LOOKS.length : 2;
+const STRIDE = 7; // has no divisor in common with the number of looks, so that all have their turn
+let turn = 0;
+
+async function wear(page, { width, theme, dir }) {
+  await page.setViewportSize({ width, height: 900 });
+  await page.emulateMedia({ contrast: 'no-preference', forcedColors: 'none', reducedMotion: 'reduce', ...THEMES[theme] });
+  await page.evaluate(([to, more]) => {
+    document.documentElement.dir = to;
+    if (more) document.documentElement.dataset.contrast = 'more';
+    else delete document.documentElement.dataset.contrast;
+  }, [dir, THEMES[theme].contrast === 'more']);
+}
+
+/** Looks at a screen in several sizes, themes and directions: axe finds nothing, and nothing is wider than the window. */
+export async function looksRight(page, what) {
+  for (let i = 0; i < LOOKS_AT_ONCE; i++) {
+    const look = LOOKS[(turn++ * STRIDE) % LOOKS.length];
+    await wear(page, look);
+    assert.deepEqual(await violations(page), [], `${what}, ${Object.values(look).join(' ')}`);
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, `${what} is wider than its window, ${Object.values(look).join(' ')}`);
+  }
+  await wear(page, { width: 1440, theme: 'light', dir: 'ltr' });
+}
+
 /** Opens the panel of those who are here, or in the room. */
 export async function showPeople(page) {
   await page.locator('.room-header .here').click();
@@ -148,6 +264,7 @@ export async function account(page, name, { mode = 'Create account', password = 
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.locator('form').getByRole('button', { name: mode, exact: true }).click();
   await page.getByRole('button', { name: `Account ${name}` }).waitFor();
+  await page.getByRole('dialog').waitFor({ state: 'detached' }); // what is below it takes no keys before
 }
 
 /** Chooses what to do with a message: by its bar, or its menu. */

@@ -1,7 +1,7 @@
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
 import type { Outgoing } from './state/outbox';
 import type { Snapshot } from './state/room';
-import type { MyRoom } from './wire';
+import type { MyRoom, Personal, SavedMessage } from './wire';
 
 // What is kept on the device besides the server: what has not been sent, and what is shown before the server answers.
 // Everything here may fail, in a private window or with storage forbidden: then nothing is kept.
@@ -62,6 +62,32 @@ export const storedRooms = {
   }, []),
   put: (userId: string, rooms: MyRoom[]): Promise<unknown> => attempt((db) => db.put('kept', { userId, rooms: JSON.parse(JSON.stringify(rooms)) }, 'rooms'), ''),
 };
+
+/** What a person keeps for themselves, as it was last time; what they wanted while there was no connection; and the messages they have saved. */
+export interface Kept {
+  userId: string;
+  version: number;
+  items: Personal[];
+}
+
+export const storedPersonal = {
+  load: (userId: string): Promise<Kept | undefined> => attempt(async (db) => {
+    const kept = (await db.get('kept', 'personal')) as Kept | undefined;
+    return kept?.userId === userId ? kept : undefined;
+  }, undefined),
+  put: (kept: Kept): Promise<unknown> => attempt((db) => db.put('kept', JSON.parse(JSON.stringify(kept)), 'personal'), ''),
+};
+
+/** Something of one's own, by its name, for as long as the device is the same person's. */
+function own<T>(name: string, none: T) {
+  return {
+    load: (): Promise<T> => attempt(async (db) => ((await db.get('kept', name)) as T | undefined) ?? none, none),
+    put: (value: T): Promise<unknown> => attempt((db) => db.put('kept', JSON.parse(JSON.stringify(value)), name), ''),
+  };
+}
+
+export const storedWishes = own<{ event: string; payload: object }[]>('wishes', []);
+export const storedSaved = own<SavedMessage[]>('saved', []);
 
 /** Forgets what was read, because somebody else is here now. What waits to be sent stays. */
 export function clearLogs(): Promise<void> {

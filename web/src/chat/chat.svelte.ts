@@ -3,17 +3,21 @@ import { t } from '../i18n/index.svelte';
 import { parseLink } from '../state/links';
 import type { Named } from '../state/mentions';
 import { remember } from '../storage';
-import { LOG_EVENTS, type Joined, type LogEvent, type LogPayload, type Message, type Payload, type Person } from '../wire';
+import { LOG_EVENTS, type Joined, type LogEvent, type LogPayload, type Message, type MyRoom, type Payload, type Person } from '../wire';
 import { Arrivals } from './arrivals.svelte';
+import { AwaitedPreviews } from './awaited';
 import { deviceName } from './devices';
 import { ownEmoji } from './emoji.svelte';
 import { Logs } from './logs.svelte';
+import { BADGE, SOUND } from '../state/notify';
+import * as marks from './marks';
 import { chime, notifyOf } from './notices';
 import { Panes } from './panes.svelte';
 import { Conversation } from './conversation.svelte';
 import { Pushing } from './push.svelte';
 import { People } from './people.svelte';
 import { Personal } from './personal.svelte';
+import { above } from '../state/roles';
 import { LOBBY, Rooms } from './rooms.svelte';
 import { Security } from './security.svelte';
 import { Sending } from './sending.svelte';
@@ -31,15 +35,16 @@ export class Chat {
   readonly session = new Session(this.server, (answer) => this.welcome(answer));
   readonly rooms = new Rooms(this.server, this.session);
   readonly logs: Logs = new Logs(this.server, {
-    entry: (event, payload, fresh) => this.entry(event, payload, fresh),
+    entry: (event, payload, fresh, live) => this.entry(event, payload, fresh, live),
     page: (messages) => messages.forEach((m) => this.sending.settle(m)),
     members: (roomId) => (roomId === LOBBY ? undefined : this.rooms.all.get(roomId)?.members),
   });
   readonly emoji = ownEmoji.of(this.server);
-  readonly personal = new Personal(this.server, this.rooms);
+  readonly personal = new Personal(this.server, this.rooms, () => this.session.me.userId, (text) => (this.notice = text));
   readonly sending: Sending = new Sending(this.server, this.logs, () => this.session.me.userId, (roomId) => this.personal.hasDraft(roomId));
   readonly people = new People(this.server, () => [this.rooms.current, this.thread.roomId], (id, name) => this.renamed(id, name), (p) => this.updated(p));
   readonly panes = new Panes();
+  readonly awaited = new AwaitedPreviews();
   readonly main = new Conversation(this, () => this.rooms.current);
   readonly thread = new Conversation(this, () => (this.panes.panel?.kind === 'thread' ? this.panes.panel.roomId : ''));
   readonly threads = new Threads(this);
@@ -86,6 +91,13 @@ export class Chat {
     return [this.main, this.thread].find((c) => c.roomId === roomId);
   }
 
+  /** How many links of a message in a room get a preview. */
+  previewsIn(roomId: string): number {
+    const room = this.rooms.find(roomId);
+    const parent = room?.parentId ? this.rooms.all.get(room.parentId) : room;
+    return parent?.previews ? this.awaited.most : 0;
+  }
+
   private membersOf() {
     return this.logs.watch(this.rooms.current).members;
   }
@@ -96,6 +108,7 @@ export class Chat {
     await this.sending.restore();
     const { userId } = this.session.me;
     if (!userId) return;
+    await this.personal.restored;
     const rooms = await storedRooms.load(userId);
     if (this.server.joined) return this.sending.pumpAll();
     for (const r of rooms) if (!this.rooms.all.has(r.roomId)) this.rooms.all.set(r.roomId, r);
@@ -114,6 +127,8 @@ export class Chat {
     }
     this.session.is({ userId: answer.userId, username: answer.username, login: answer.login ?? '', role: answer.role });
     this.people.welcome(answer.online, answer.onlineCount);
+    this.awaited.most = answer.previews;
+    this.emoji.mayAdd = !above(answer.emojiRole, answer.role);
     const mine = new Set(answer.rooms.map((r) => r.roomId));
     for (const id of [...this.rooms.all.keys()]) if (!mine.has(id)) this.removed(id);
     for (const r of answer.rooms) {
@@ -147,10 +162,12 @@ export class Chat {
   }
 
   /** What an entry of a log changes besides the log's copy. */
-  private entry(event: LogEvent, payload: LogPayload, fresh: boolean): void {
+  private entry(event: LogEvent, payload: LogPayload, fresh: boolean, live: boolean): void {
+    if (live && event === 'message-edited' && 'message' in payload && payload.message) this.awaited.came(payload.message);
     if (event === 'new-message') {
       const m = payload as Message;
       this.people.wrote(m);
+      if (live) this.awaited.came(m);
       this.sending.settle(m);
       if (fresh) this.note(m);
     }
@@ -162,20 +179,26 @@ export class Chat {
   }
 
   private note(m: Message): void {
-    this.rooms.count(m);
+    const room = this.rooms.find(m.roomId);
+    const place = this.of(m.roomId);
+    const notice = room ? this.noticeOf(m, room, place !== undefined) : 0;
+    this.rooms.count(m, (notice & BADGE) > 0);
     this.storeRooms();
     if (m.userId === this.session.me.userId) return;
     this.main.reading.has(m);
-    const room = this.rooms.find(m.roomId);
-    const place = this.of(m.roomId);
-    const away = document.hidden || !document.hasFocus() || !place;
-    if (room && away && this.personal.calls(m, room) && this.people.presenceOf(this.session.me.userId) !== 'dnd') {
+    if (room && notice & SOUND) {
       chime();
       notifyOf(m, room.kind === 'direct' ? m.username : `${m.username} · ${this.rooms.nameOf(room)}`, () => void this.open(m.roomId, m.seq));
     }
     if (!place) return;
     place.arrived = [m];
     if (document.hidden || !document.hasFocus()) place.reading.missed(m);
+  }
+
+  private noticeOf(m: Message, room: MyRoom, inRoom: boolean): number {
+    const { userId } = this.session.me;
+    const me = { userId, timeZone: this.people.known.get(userId)?.timeZone };
+    return this.personal.noticeOf(m, room, me, { looking: !document.hidden && document.hasFocus(), inRoom, dnd: this.people.presenceOf(userId) === 'dnd' });
   }
 
   private visibility(): void {
@@ -188,6 +211,7 @@ export class Chat {
     this.panes.showRoom();
     if (roomId !== this.rooms.current) {
       this.logs.of(this.rooms.current).trim();
+      if (this.logs.of(roomId).messages.length > 0) marks.here(roomId);
       this.rooms.current = roomId;
       this.main.composing = undefined;
       this.main.reading.clearLine();
@@ -243,8 +267,8 @@ export class Chat {
     return problem;
   }
 
-  async createRoom(name: string, kind: 'public' | 'private' | 'announcement', topic: string): Promise<string> {
-    const { roomId, problem } = await this.rooms.create(name, kind, topic);
+  async createRoom(name: string, kind: 'public' | 'private' | 'announcement', topic: string, clientId: string): Promise<string> {
+    const { roomId, problem } = await this.rooms.create(name, kind, topic, clientId);
     if (!problem) await this.open(roomId);
     return problem;
   }

@@ -55,7 +55,7 @@ export class Conversation {
   rows = $derived.by(() => {
     const { messages, hasOlder, hasNewer } = this.view;
     const waiting = hasNewer ? [] : this.chat.sending.items.filter((i) => i.roomId === this.roomId);
-    return (this.laidOut = layout(messages, waiting, this.chat.session.me, this.reading.line?.seq ?? 0, !hasOlder, this.laidOut));
+    return (this.laidOut = layout(messages, waiting, { ...this.chat.session.me, keywords: this.chat.personal.notify.keywords }, this.reading.line?.seq ?? 0, !hasOlder, this.laidOut));
   });
 
   get log(): RoomLog {

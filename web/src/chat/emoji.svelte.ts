@@ -44,6 +44,8 @@ export function emojiNamed(name: string): string | undefined {
 /** The server's own emoji. There is one copy, because they are drawn in many places. */
 class OwnEmojis {
   all = new SvelteMap<string, OwnEmoji>();
+  /** Whether one may add to them. */
+  mayAdd = $state(false);
   list = $derived([...this.all.values()].sort((a, b) => a.name.localeCompare(b.name)));
   private version = 0;
   private server: Server | undefined;

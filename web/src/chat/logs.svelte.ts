@@ -2,6 +2,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import { loadLog, storeLog } from '../database';
 import { RoomLog } from '../state/room';
 import type { LogEvent, LogPayload, Message } from '../wire';
+import * as marks from './marks';
 import type { Server } from './server.svelte';
 
 export const PAGE = 40;
@@ -10,8 +11,8 @@ export const RECEIPTS_UP_TO = 100;
 const STORE_AFTER = 1500;
 
 interface Told {
-  /** An entry that was applied, or that came for a room that has not been read yet. */
-  entry: (event: LogEvent, payload: LogPayload, applied: boolean) => void;
+  /** An entry that was applied, or that came for a room that has not been read yet; and whether it has only just happened. */
+  entry: (event: LogEvent, payload: LogPayload, applied: boolean, live: boolean) => void;
   /** A page was read: what is in it has arrived. */
   page: (messages: Message[]) => void;
   /** How many members a room has; undefined when they are not to be asked for. */
@@ -63,6 +64,7 @@ export class Logs {
     if (log.loaded || log.messages.length > 0) return;
     const kept = await loadLog(roomId);
     if (!kept || log.loaded) return;
+    marks.here(roomId);
     log.restore(kept);
     this.changed(roomId);
   }
@@ -117,6 +119,7 @@ export class Logs {
       if (answer.code !== 'not-found') this.later(roomId, answer.retryAfter);
       return false;
     }
+    if (log.messages.length === 0) marks.here(roomId);
     log.reset(answer.messages, answer.hasMore, answer.lastSeq, answer.epoch);
     this.told.page(answer.messages);
     return true;
@@ -136,14 +139,14 @@ export class Logs {
 
   /** Takes an entry that came live. */
   heard(event: LogEvent, payload: LogPayload): void {
-    if (this.take(payload.roomId, event, payload) === 'gap' && this.server.joined) void this.catchUp(payload.roomId);
+    if (this.take(payload.roomId, event, payload, true) === 'gap' && this.server.joined) void this.catchUp(payload.roomId);
     this.changed(payload.roomId);
   }
 
-  private take(roomId: string, event: LogEvent, payload: LogPayload): string {
+  private take(roomId: string, event: LogEvent, payload: LogPayload, live = false): string {
     const log = this.of(roomId);
     const arrival = log.receive(event, payload);
-    this.told.entry(event, payload, arrival === 'applied' || !log.loaded);
+    this.told.entry(event, payload, arrival === 'applied' || !log.loaded, live);
     return arrival;
   }
 

@@ -41,12 +41,12 @@ export function notifyOf(m: Message, title: string, open: () => void): void {
   }
 }
 
-/** Counts in the window's title, on the tab's icon, and on the icon of the installed page. */
-export function badge(title: string, unread: number, mentions: number): void {
-  document.title = `${unread > 0 ? `(${unread}) ` : ''}${title} · Parley`;
+/** Counts in the window's title, on the tab's icon, and on the icon of the installed page, what the person wants to be told of. What is only unread is a dot. */
+export function badge(title: string, counts: number, unread: number): void {
+  document.title = `${counts > 0 ? `(${counts}) ` : unread > 0 ? '• ' : ''}${title} · Parley`;
   const icon = document.querySelector<HTMLLinkElement>('link[rel=icon]');
-  const file = mentions > 0 ? '/icon-mention.svg' : unread > 0 ? '/icon-unread.svg' : '/icon.svg';
+  const file = counts > 0 ? '/icon-mention.svg' : unread > 0 ? '/icon-unread.svg' : '/icon.svg';
   if (icon && !icon.href.endsWith(file)) icon.href = file;
   const app = navigator as Navigator & { setAppBadge?: (n: number) => Promise<void>; clearAppBadge?: () => Promise<void> };
-  void (mentions > 0 ? app.setAppBadge?.(mentions) : app.clearAppBadge?.())?.catch(() => undefined);
+  void (counts > 0 ? app.setAppBadge?.(counts) : app.clearAppBadge?.())?.catch(() => undefined);
 }

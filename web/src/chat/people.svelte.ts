@@ -69,6 +69,12 @@ export class People {
     return answer?.success ? answer.person : undefined;
   }
 
+  /** Tells the time zone of this device, in which hours are quiet, unless the server has it already. Returns what is wrong, or nothing. */
+  async tellZone(me: string): Promise<string> {
+    const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+    return (await this.get(me))?.timeZone === timeZone ? '' : this.server.attempt('profile-update', { timeZone });
+  }
+
   /** Somebody who wrote is typing no more. */
   wrote(m: Message): void {
     this.typists.gone(m.userId);

@@ -78,7 +78,7 @@ export class Reading {
 
   private async mark(roomId: string, seq: number): Promise<void> {
     const answer = await this.server.ask('room-read', { roomId, seq });
-    if (answer?.success) this.rooms.read(answer, answer.unread, answer.mentions);
+    if (answer?.success) this.rooms.read(answer, answer);
     else if (answer?.code === 'unavailable') setTimeout(() => roomId !== this.keepUnread && void this.mark(roomId, seq), (answer.retryAfter ?? 1) * 1000);
   }
 
@@ -96,7 +96,7 @@ export class Reading {
     const answer = await this.server.ask('room-read', { roomId: m.roomId, seq: m.seq - 1, unread: true });
     if (!answer?.success) return answer?.error ?? t('no-connection');
     this.line = { seq: m.seq, count: answer.unread, since: new Date(m.timestamp) };
-    this.rooms.read(answer, answer.unread, answer.mentions);
+    this.rooms.read(answer, answer);
     return '';
   }
 

@@ -4,7 +4,6 @@ import { isMuted } from '../state/personal';
 import { roomName, sortRooms } from '../state/room';
 import { recall } from '../storage';
 import type { Listed, Message, MyRoom, Payload, Person, Receipt } from '../wire';
-import { newClientId } from './ids';
 import type { Server } from './server.svelte';
 import type { Session } from './session.svelte';
 
@@ -23,6 +22,8 @@ export class Rooms {
   sorted = $derived(sortRooms([...this.all.values()]));
   unread = $derived([...this.all.values()].reduce((n, r) => n + (r.archivedAt || isMuted(r.settings, Date.now()) ? 0 : r.unread), 0));
   mentions = $derived([...this.all.values()].reduce((n, r) => n + r.mentions, 0));
+  /** How many messages count, here and in threads that are followed, by what the person wants to be told of. */
+  badge = $derived([...this.all.values(), ...this.threads.values()].reduce((n, r) => n + (r.archivedAt || (r.kind === 'thread' && !r.following) ? 0 : r.badge), 0));
 
   constructor(private readonly server: Server, private readonly session: Session) {
     server.connection.socket.on('room-added', ({ roomId }) => void this.refresh(roomId));
@@ -59,26 +60,31 @@ export class Rooms {
     if (answer?.success) this.put(answer.room);
   }
 
-  /** Counts a message that has arrived. */
-  count(m: Message): void {
+  /** Counts a message that has arrived, also among those that the person wants to be told of. */
+  count(m: Message, counts: boolean): void {
     const room = this.find(m.roomId);
     if (!room || m.seq <= room.readSeq || m.seq <= room.lastSeq) return;
     const others = m.userId !== this.session.me.userId;
     const addressed = others && this.addresses(m);
     this.put({
-      ...room, lastSeq: m.seq, lastAt: m.timestamp, unread: room.unread + (others ? 1 : 0), mentions: room.mentions + (addressed ? 1 : 0),
+      ...room, lastSeq: m.seq, lastAt: m.timestamp, unread: room.unread + (others ? 1 : 0), mentions: room.mentions + (addressed ? 1 : 0), badge: room.badge + (counts ? 1 : 0),
     });
   }
 
   /** Takes over how far one has read, on this device or another. */
-  read(r: Receipt, unread?: number, mentions?: number): void {
+  read(r: Receipt, left?: { unread: number; mentions: number; badge: number }): void {
     const room = this.find(r.roomId);
     if (!room) return;
-    if (unread === undefined && r.readSeq < room.lastSeq) {
+    if (!left && r.readSeq < room.lastSeq) {
       void this.refresh(r.roomId);
       return;
     }
-    this.put({ ...room, readSeq: r.readSeq, deliveredSeq: r.deliveredSeq, unread: unread ?? 0, mentions: mentions ?? 0 });
+    this.put({ ...room, readSeq: r.readSeq, deliveredSeq: r.deliveredSeq, unread: left?.unread ?? 0, mentions: left?.mentions ?? 0, badge: left?.badge ?? 0 });
+  }
+
+  /** Asks anew what counts in rooms, or in the one whose settings are others: the person wants to be told of something else. */
+  recount(roomId?: string): void {
+    for (const room of [...this.all.values(), ...this.threads.values()]) if (room.unread > 0 && (!roomId || room.roomId === roomId)) void this.refresh(room.roomId);
   }
 
   addresses(m: Message): boolean {
@@ -108,8 +114,8 @@ export class Rooms {
     return { roomId: answer.roomId, problem: '' };
   }
 
-  create(name: string, kind: 'public' | 'private' | 'announcement', topic: string): Promise<{ roomId: string; problem: string }> {
-    return this.enter('room-create', { name, kind, topic, clientId: newClientId() });
+  create(name: string, kind: 'public' | 'private' | 'announcement', topic: string, clientId: string): Promise<{ roomId: string; problem: string }> {
+    return this.enter('room-create', { name, kind, topic, clientId });
   }
 
   async directory(prefix: string, after?: string): Promise<{ rooms: Listed[]; hasMore: boolean }> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Personal } from '../wire';
 import { choices, fieldValue } from './times';
-import { calls, isMuted, isQuiet, PersonalCopy } from './personal';
+import { addWish, isMuted, isWish, PersonalCopy, wished, type Wish } from './personal';
 
 const saved = (version: number, key: string, gone?: boolean): Personal => ({ version, kind: 'saved', key, at: '2026-05-01T12:00:00Z', ...(gone ? { gone } : { saved: { roomId: 'general', messageId: key } }) });
 
@@ -26,18 +26,40 @@ describe('what is one\'s own', () => {
   });
 });
 
-describe('being called', () => {
-  it.each([['22:00', '07:00', 23 * 60, true], ['22:00', '07:00', 6 * 60, true], ['22:00', '07:00', 12 * 60, false], ['09:00', '10:00', 9 * 60 + 59, true], ['09:00', '10:00', 600, false], [undefined, '10:00', 5, false]])(
-    'is quiet from %s to %s at minute %d: %s', (from, to, minute, quiet) => expect(isQuiet(from, to, minute)).toBe(quiet));
+describe('what is wanted without a connection', () => {
+  const wish = (event: string, payload: object): Wish => {
+    const w = { event, payload };
+    if (!isWish(w)) throw new Error(event);
+    return w;
+  };
 
-  it('is by whole words', () => {
-    expect(calls('the Release is out', ['release'])).toBe(true);
-    expect(calls('released', ['release'])).toBe(false);
-    expect(calls('prerelease, then release!', ['release'])).toBe(true);
-    expect(calls('anything', ['', ' '])).toBe(false);
+  it('is seen at once, in the place of what the server has, until it is granted', () => {
+    const copy = new PersonalCopy(new Map());
+    copy.page([saved(1, 'a'), saved(2, 'b')], 2);
+    const [gone, kept] = [wished(wish('message-save', { messageId: 'a', on: false }), copy), wished(wish('message-save', { messageId: 'c' }), copy)];
+    copy.wish(gone);
+    copy.wish(kept);
+    expect(copy.all('saved').map((p) => p.key)).toEqual(['b', 'c']);
+    expect([copy.get('saved', 'a'), copy.get('saved', 'c')?.key]).toEqual([undefined, 'c']);
+    copy.granted(gone);
+    copy.granted(kept);
+    expect(copy.all('saved').map((p) => p.key)).toEqual(['a', 'b']);
   });
 
-  it('is not in rooms that are muted', () => {
+  it('is the last wish about the same, and of a room all of them together', () => {
+    const copy = new PersonalCopy(new Map());
+    let all: Wish[] = [];
+    for (const [event, payload] of [
+      ['message-save', { messageId: 'a' }], ['room-notify', { roomId: 'r', favourite: true }], ['draft-set', { roomId: 'r', text: 'one' }], ['message-save', { messageId: 'a', on: false }],
+      ['room-notify', { roomId: 'r', level: 'all' }], ['draft-set', { roomId: 'r', text: 'two' }], ['reminder-set', { key: 'k', at: '' }], ['reminder-done', { key: 'k' }],
+    ] as const) all = addWish(all, wish(event, payload), copy);
+    expect(all.map((w) => w.payload)).toEqual([{ messageId: 'a', on: false }, { roomId: 'r', favourite: true, level: 'all' }, { roomId: 'r', text: 'two' }, { key: 'k' }]);
+    expect(isWish({ event: 'message-schedule', payload: {} })).toBe(false);
+  });
+});
+
+describe('a room', () => {
+  it('is muted for good, or for a while', () => {
     const now = new Date('2026-05-01T12:00:00Z').getTime();
     expect(isMuted({ mutedUntil: '2026-05-01T12:00:01Z' }, now)).toBe(true);
     expect(isMuted({ mutedUntil: '2026-05-01T11:00:00Z' }, now)).toBe(false);

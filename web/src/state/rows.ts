@@ -1,4 +1,5 @@
 import type { Message } from '../wire';
+import { calls } from './notify';
 import type { Outgoing } from './outbox';
 
 /** A message as it is drawn. */
@@ -15,7 +16,7 @@ export interface MessageRow {
   pending?: Outgoing;
   /** Whether name and picture are shown: not when the same person wrote the line before, shortly before. */
   head: boolean;
-  /** Whether it addresses the reader. */
+  /** Whether it addresses the reader, or has a word that calls them. */
   mentionsMe: boolean;
 }
 
@@ -36,6 +37,8 @@ export type Row = MessageRow | DayRow | NewRow;
 export interface Reader {
   userId: string;
   username: string;
+  /** Words that call them. */
+  keywords?: string[];
 }
 
 const GROUP_WINDOW = 5 * 60_000;
@@ -46,8 +49,9 @@ function dayKey(date: Date): string {
 
 /**
  * Lays out messages and what is being sent as rows: a row for each day, one for the line of what is new (from the seq newSeq on; 0 is none),
- * and one for each message, with one person's lines together. complete says that nothing precedes the first message. Rows that are as they
- * were in before are the same objects, so that they are not drawn anew.
+ * and one for each message, with one person's lines together. complete says that nothing precedes the first message. Otherwise that one is left
+ * out until what precedes it is here: whether it begins a day, or has its author's name, is not known, and may not change where it is seen. Rows
+ * that are as they were in before are the same objects, so that they are not drawn anew.
  */
 export function layout(messages: Message[], outgoing: Outgoing[], me: Reader, newSeq: number, complete: boolean, before: Row[] = []): Row[] {
   const rows: Row[] = [];
@@ -62,6 +66,13 @@ export function layout(messages: Message[], outgoing: Outgoing[], me: Reader, ne
   let previous: MessageRow | undefined;
   let day = '';
   let marked = newSeq === 0;
+  const [first] = lines;
+  if (!complete && first && !first.pending && lines.length > 1) {
+    lines.shift();
+    previous = first;
+    day = dayKey(first.time);
+    marked ||= (first.seq ?? 0) >= newSeq;
+  }
   for (const line of lines) {
     let broken = false;
     if (day === '' || (!line.pending && day !== dayKey(line.time))) {
@@ -90,8 +101,20 @@ function messageLine(m: Message, me: Reader): MessageRow {
     // The key outlives the change from pending to sent, so that the line is not drawn anew.
     kind: 'message', key: m.clientId && m.userId === me.userId ? m.clientId : m.id,
     userId: m.userId, username: m.username, text: m.text, time: new Date(m.timestamp), seq: m.seq, message: m, head: true,
-    mentionsMe: m.userId !== me.userId && !m.deletedAt && !!(m.mentions?.all || m.mentions?.userIds?.includes(me.userId)),
+    mentionsMe: m.userId !== me.userId && !m.deletedAt && isCalled(m, me),
   };
+}
+
+const NO_WORDS: string[] = [];
+/** Looking for words takes a while: it is done once for each message. */
+const called = new WeakMap<Message, { userId: string; keywords: string[]; yes: boolean }>();
+
+function isCalled(m: Message, { userId, keywords = NO_WORDS }: Reader): boolean {
+  const known = called.get(m);
+  if (known && known.userId === userId && known.keywords === keywords) return known.yes;
+  const yes = calls({ ...m, replyTo: undefined }, userId, keywords);
+  called.set(m, { userId, keywords, yes });
+  return yes;
 }
 
 /** The row as it was before, when nothing about it has changed. */

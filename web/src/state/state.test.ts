@@ -217,9 +217,18 @@ describe('layout', () => {
   });
 
   it('draws the line of what is new only where what precedes it is here', () => {
-    expect(kinds(layout([message(5), message(6)], [], me, 3, false))).toEqual(['day', 'head', 'line']);
-    expect(kinds(layout([message(2), message(5), message(6)], [], me, 3, false))).toEqual(['day', 'head', 'new', 'head', 'line']);
+    expect(kinds(layout([message(4), message(5), message(6)], [], me, 3, false))).toEqual(['line', 'line']);
+    expect(kinds(layout([message(2), message(5), message(6)], [], me, 3, false))).toEqual(['new', 'head', 'line']);
     expect(kinds(layout([message(5), message(6)], [], me, 3, true))).toEqual(['day', 'new', 'head', 'line']);
+  });
+
+  it('leaves the first message out until it is known what precedes it, so that no row that was drawn changes', () => {
+    const before = layout([message(3), message(4), message(5)], [], me, 0, false);
+    const after = layout([message(1), message(2), message(3), message(4), message(5)], [], me, 0, false, before);
+    expect([before, after].map(kinds)).toEqual([['line', 'line'], ['line', 'line', 'line', 'line']]);
+    expect(after.slice(-2)).toEqual(before);
+    expect(kinds(layout([message(3)], [], me, 0, false))).toEqual(['day', 'head']);
+    expect(kinds(layout([message(1), message(3, { timestamp: new Date(2026, 4, 2).toISOString() })], [], me, 0, false))).toEqual(['day', 'head']);
   });
 
   it('replaces a pending line in place when its message has arrived', () => {

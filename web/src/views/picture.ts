@@ -14,3 +14,20 @@ export async function shrink(file: File): Promise<string> {
   }
   throw new Error('too large');
 }
+
+const EMOJI_SIZES = [128, 96, 64];
+
+/** Makes a picture an emoji: whole, in a square that is transparent where it is not, as a data: URL. It throws for what is no picture. */
+export async function emojiPicture(file: File): Promise<string> {
+  const image = await createImageBitmap(file);
+  for (const side of EMOJI_SIZES) {
+    const scale = side / Math.max(image.width, image.height);
+    const [width, height] = [image.width * scale, image.height * scale];
+    const canvas = document.createElement('canvas');
+    canvas.width = canvas.height = side;
+    canvas.getContext('2d')?.drawImage(image, (side - width) / 2, (side - height) / 2, width, height);
+    const url = canvas.toDataURL('image/png');
+    if (url.length * 0.75 < MAX_BYTES) return url;
+  }
+  throw new Error('too large');
+}

@@ -51,6 +51,8 @@ export default {
   'retry-in': '(إعادة المحاولة بعد {n} ث)',
   'retry-now': 'أعد المحاولة الآن',
   'no-connection': 'لا يوجد اتصال: حاول مرة أخرى',
+  'waits-for-connection': 'أنت غير متصل. سيُنفَّذ عند عودتك.',
+  'as-of-last-time': 'أنت غير متصل. هكذا كان الوضع آخر مرة.',
   'newer-page': 'هناك إصدار أحدث من هذه الصفحة.',
   'reload': 'إعادة التحميل',
   // The timeline
@@ -194,8 +196,16 @@ export default {
   'show': 'إظهار',
   // Links
   'remove-preview': 'إزالة المعاينة',
+  'show-previews': 'إظهار ما تؤدي إليه الروابط',
   // The server's emoji
   'emoji-own': 'من هذا الخادم',
+  'emoji-manage': 'رموز هذا الخادم',
+  'emoji-add': 'إضافة رمز',
+  'emoji-name': 'الاسم كما يُكتب بين نقطتين',
+  'emoji-picture': 'اختيار صورة',
+  'emoji-remove': 'إزالة {name}',
+  'emoji-ask': 'لا يمكنك إضافة رموز: اسأل أحد المسؤولين.',
+  'no-own-emoji': 'ليس لهذا الخادم رموز خاصة به بعد.',
   // Threads
   'thread': 'سلسلة',
   'threads': 'السلاسل',

@@ -51,6 +51,8 @@ export default {
   'retry-in': '(neuer Versuch in {n} s)',
   'retry-now': 'Jetzt versuchen',
   'no-connection': 'Keine Verbindung: versuche es noch einmal',
+  'waits-for-connection': 'Du bist offline. Es wird nachgeholt, sobald du wieder da bist.',
+  'as-of-last-time': 'Du bist offline. So war es beim letzten Mal.',
   'newer-page': 'Eine neuere Version dieser Seite ist bereit.',
   'reload': 'Neu laden',
   // The timeline
@@ -194,8 +196,16 @@ export default {
   'show': 'Zeigen',
   // Links
   'remove-preview': 'Vorschau entfernen',
+  'show-previews': 'Zeigen, wohin Links führen',
   // The server's emoji
   'emoji-own': 'Von diesem Server',
+  'emoji-manage': 'Emojis dieses Servers',
+  'emoji-add': 'Ein Emoji hinzufügen',
+  'emoji-name': 'Name, wie er zwischen Doppelpunkten steht',
+  'emoji-picture': 'Ein Bild wählen',
+  'emoji-remove': '{name} entfernen',
+  'emoji-ask': 'Du darfst keine hinzufügen: Frage jemanden aus der Verwaltung.',
+  'no-own-emoji': 'Dieser Server hat noch keine eigenen Emojis.',
   // Threads
   'thread': 'Thread',
   'threads': 'Threads',

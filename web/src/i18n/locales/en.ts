@@ -50,6 +50,8 @@ export default {
   'retry-in': '(retry in {n} s)',
   'retry-now': 'Retry now',
   'no-connection': 'No connection: try again',
+  'waits-for-connection': 'You are offline. It will be done when you are back.',
+  'as-of-last-time': 'You are offline. This is how it was last time.',
   'newer-page': 'A newer version of this page is ready.',
   'reload': 'Reload',
   // The timeline
@@ -193,8 +195,16 @@ export default {
   'show': 'Show',
   // Links
   'remove-preview': 'Remove the preview',
+  'show-previews': 'Show what links lead to',
   // The server's emoji
   'emoji-own': 'Of this server',
+  'emoji-manage': 'Emoji of this server',
+  'emoji-add': 'Add an emoji',
+  'emoji-name': 'Name, as it is written between colons',
+  'emoji-picture': 'Choose a picture',
+  'emoji-remove': 'Remove {name}',
+  'emoji-ask': 'You may not add any: ask an administrator.',
+  'no-own-emoji': 'This server has no emoji of its own yet.',
   // Threads
   'thread': 'Thread',
   'threads': 'Threads',

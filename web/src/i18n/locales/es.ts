@@ -51,6 +51,8 @@ export default {
   'retry-in': '(reintento en {n} s)',
   'retry-now': 'Reintentar ahora',
   'no-connection': 'Sin conexión: inténtalo de nuevo',
+  'waits-for-connection': 'Estás sin conexión. Se hará cuando vuelvas.',
+  'as-of-last-time': 'Estás sin conexión. Así estaba la última vez.',
   'newer-page': 'Hay una versión nueva de esta página.',
   'reload': 'Recargar',
   // The timeline
@@ -194,8 +196,16 @@ export default {
   'show': 'Mostrar',
   // Links
   'remove-preview': 'Quitar la vista previa',
+  'show-previews': 'Mostrar a dónde llevan los enlaces',
   // The server's emoji
   'emoji-own': 'De este servidor',
+  'emoji-manage': 'Emoji de este servidor',
+  'emoji-add': 'Añadir un emoji',
+  'emoji-name': 'Nombre, tal como se escribe entre dos puntos',
+  'emoji-picture': 'Elegir una imagen',
+  'emoji-remove': 'Quitar {name}',
+  'emoji-ask': 'No puedes añadir ninguno: pregunta a quien administra.',
+  'no-own-emoji': 'Este servidor aún no tiene emoji propios.',
   // Threads
   'thread': 'Hilo',
   'threads': 'Hilos',

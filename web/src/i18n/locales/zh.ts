@@ -51,6 +51,8 @@ export default {
   'retry-in': '（{n} 秒后重试）',
   'retry-now': '立即重试',
   'no-connection': '没有连接：请再试一次',
+  'waits-for-connection': '你已离线。恢复连接后会自动完成。',
+  'as-of-last-time': '你已离线。这是上次的内容。',
   'newer-page': '此页面有新版本。',
   'reload': '重新加载',
   // The timeline
@@ -194,8 +196,16 @@ export default {
   'show': '显示',
   // Links
   'remove-preview': '移除预览',
+  'show-previews': '显示链接指向的内容',
   // The server's emoji
   'emoji-own': '此服务器的',
+  'emoji-manage': '本服务器的表情',
+  'emoji-add': '添加表情',
+  'emoji-name': '名称（写在两个冒号之间）',
+  'emoji-picture': '选择图片',
+  'emoji-remove': '移除 {name}',
+  'emoji-ask': '你不能添加表情：请联系管理员。',
+  'no-own-emoji': '本服务器还没有自己的表情。',
   // Threads
   'thread': '话题',
   'threads': '话题',
