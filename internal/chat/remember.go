@@ -1,6 +1,10 @@
 package chat
 
-import "parley/internal/db"
+import (
+	"maps"
+
+	"parley/internal/db"
+)
 
 // remembered is what SQLite's committer knows of who may do what, from one batch to the next. The database itself counts the changes of what
 // that rests on, whoever makes them (see db.AccessVersion); what was read before one is forgotten. On Postgres, where other nodes write at
@@ -50,14 +54,14 @@ func (r *remembered) remember(acc *access) {
 	r.members[memberKey{acc.RoomID, acc.UserID}] = &kept
 }
 
-// forget makes a batch read anew who may do what, after an operation that may have changed it.
+// forget makes a batch read anew who may do what, after an operation that may have changed it. Who follows a thread is not counted.
 func (b *batch) forget() error {
-	if b.memory != nil {
-		v, err := b.tx.AccessVersion(b.ctx)
-		if err != nil || v == b.memory.version {
-			return err
-		}
+	if b.memory == nil {
+		clear(b.members)
+		return nil
 	}
-	clear(b.members)
-	return nil
+	v, err := b.tx.AccessVersion(b.ctx)
+	changed := v != b.memory.version
+	maps.DeleteFunc(b.members, func(_ memberKey, acc *access) bool { return changed || acc.thread() })
+	return err
 }
