@@ -483,17 +483,18 @@ func (m *matrix) fresh(event string, tc freshCase) {
 	before := make([]*held, len(copies))
 	for i, c := range copies {
 		c.begin()
-		m.agrees(event+" is about to be sent", c, false, nil)
-		before[i] = m.read(c.person)
+		before[i] = m.agrees(event+" is about to be sent", c, nil)
 	}
 	if r := actor.ask(event, payload); r["success"] != true && tc.changes {
 		m.t.Fatalf("%s by %s: %v", event, who, r)
 	}
 	changed := false
 	for i, c := range copies {
-		if m.agrees(event, c, tc.changes && i == len(copies)-1 && !changed, before[i]) {
-			changed = true
+		var unlike *held
+		if tc.changes && !changed && i == len(copies)-1 {
+			unlike = before[i]
 		}
+		changed = !cmp.Equal(before[i], m.agrees(event, c, unlike)) || changed
 	}
 	if changed != tc.changes {
 		m.t.Errorf("%s by %s: it has changed a copy: %v, want %v (-before +after):\n%s", event, who, changed, tc.changes,
@@ -501,20 +502,19 @@ func (m *matrix) fresh(event string, tc freshCase) {
 	}
 }
 
-// agrees waits until a copy is what a fresh reading gives, and if asked for until that is not what it was. It reports whether it is not.
-func (m *matrix) agrees(event string, c *mirror, changed bool, before *held) bool {
+// agrees waits until a copy is what a fresh reading gives, and that is not what it was before, if that is given. It returns what was read.
+func (m *matrix) agrees(event string, c *mirror, before *held) *held {
 	m.t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		now := m.read(c.person)
 		c.listen()
-		diff := cmp.Diff(now, &c.held)
-		moved := before != nil && !cmp.Equal(before, now)
-		if diff == "" && (moved || !changed) {
-			return moved
+		same := cmp.Equal(now, &c.held)
+		if same && (before == nil || !cmp.Equal(before, now)) {
+			return now
 		}
 		if time.Now().After(deadline) {
-			m.t.Errorf("%s: the copy differs (-fresh +copy), changed %v:\n%s", event, moved, diff)
-			return moved
+			m.t.Errorf("%s: the copy is fresh: %v (-fresh +copy):\n%s", event, same, cmp.Diff(now, &c.held))
+			return now
 		}
 	}
 }
