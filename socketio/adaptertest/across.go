@@ -38,7 +38,7 @@ func testServerSide(t *testing.T, f *fixture) {
 		select {
 		case s := <-got:
 			all = append(all, s)
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("only %v heard of it", all)
 		}
 	}

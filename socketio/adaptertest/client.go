@@ -102,7 +102,7 @@ func (c *Client) do(ctx context.Context, method, body string) (string, error) {
 }
 
 func (c *Client) send(packets ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	_, err := c.do(ctx, http.MethodPost, strings.Join(packets, "\x1e"))
 	return err
@@ -208,7 +208,7 @@ func (c *Client) handle(p *packet) error {
 // wait waits for a condition on what the client has, under its lock.
 func (c *Client) wait(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(patience)
 	for {
 		c.mu.Lock()
 		fulfilled, changed := ok(), c.changed

@@ -53,7 +53,10 @@ type fixture struct {
 	clients []*Client // the clients of node i are 2i and 2i+1
 }
 
-const answerTimeout = 400 * time.Millisecond
+const (
+	answerTimeout = 400 * time.Millisecond
+	patience      = 15 * time.Second // with a busy machine
+)
 
 func start(t *testing.T, c Cluster, nodes int, recovery *socketio.Recovery) *fixture {
 	t.Helper()
@@ -64,7 +67,8 @@ func start(t *testing.T, c Cluster, nodes int, recovery *socketio.Recovery) *fix
 	for range nodes {
 		srv := socketio.NewServer(socketio.Options{
 			Adapter: c.Node(t, answerTimeout), Recovery: recovery,
-			Engine: engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 200 * time.Millisecond},
+			// The timeout ends who vanished between two polls. A busy machine must not end anybody else.
+			Engine: engineio.Options{PingInterval: 300 * time.Millisecond, PingTimeout: 3 * time.Second},
 		})
 		srv.OnConnection(func(s *socketio.Socket) {
 			var auth struct {
@@ -124,7 +128,7 @@ func (f *fixture) awaitNodes(t *testing.T, nodes int) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain for " + what)
