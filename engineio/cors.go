@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// CORS says which other origins' pages may use the server. A page's own origin never needs it.
+// CORS says which other origins' pages may use the server. A page's own origin never needs it. Browsers do not hold WebSockets to it:
+// where a cookie says who somebody is, [Options].AllowRequest has to look at the Origin header as well.
 type CORS struct {
 	// AllowOrigin reports whether a page of this origin may connect. Nil allows none; use [AllowAnyOrigin] for all.
 	AllowOrigin func(origin string) bool

@@ -240,6 +240,24 @@ func TestTypedHandlers(t *testing.T) {
 	}
 }
 
+func TestDataOf(t *testing.T) {
+	type user struct{ name string }
+	f := serve(t, socketio.Options{})
+	c := f.dial("/", nil)
+	defer c.Close()
+	s := f.io.Socket(c.ID())
+	if got := socketio.DataOf[user](s); got != (user{}) {
+		t.Errorf("before SetData: %v", got)
+	}
+	s.SetData(user{"ana"})
+	if got := socketio.DataOf[user](s); got.name != "ana" {
+		t.Errorf("%v", got)
+	}
+	if got := socketio.DataOf[*user](s); got != nil {
+		t.Errorf("as another type: %v", got)
+	}
+}
+
 func TestRoomHooksOfANamespace(t *testing.T) {
 	var mu sync.Mutex
 	var got []string

@@ -15,6 +15,14 @@
 //	})
 //	http.Handle("/socket.io/", io)
 //
+// Handlers of one argument are shorter with [Typed], and an [EventName] gives both ends of an event a type. Handlers registered on the
+// server or a namespace ([Namespace.On]) cost no memory per client, those of a socket do.
+//
+// # Ending
+//
+// Call [Server.Close] before http.Server.Shutdown: it tells the clients and ends their connections, which Shutdown would wait for
+// (polls) or know nothing of (WebSockets).
+//
 // # Coming from Node
 //
 // What the two libraries have in common has the same name, as Go spells it. What differs:
@@ -25,15 +33,20 @@
 //	io.of(/^\/team-\d+$/), io.of(fn)         io.Match(MatchRegexp(re)), io.Match(fn)
 //	io.emit, io.to(…).emit, socket.emit      the same; so are except, volatile, local, compress, timeout
 //	await socket.emitWithAck(…)              s.EmitWithAck(ctx, …); from a handler s.EmitAck, which does not wait
-//	socket.data.x = 1                        s.SetData(v), s.Data()
+//	socket.data.x = 1                        s.SetData(v), s.Data(), DataOf[T](s)
+//	socket.handshake.auth                    s.Handshake().BindAuth(&v)
+//	socket.conn.transport.name, "upgrade"    s.Session().Transport(), Options.Engine.Trace.Upgraded
+//	socket.on("disconnecting"), "error"      s.OnDisconnecting, s.OnError; s.OnDisconnect and io.OnDisconnect for "disconnect"
 //	next(new Error("no"))                    return an error, or a *ConnectError with data
 //	io.fetchSockets()                        io.FetchSockets(ctx), whose RemoteSockets can be acted upon
 //	io.serverSideEmit; io.on("x")            io.ServerSideEmit; io.OnServerSide("x", …)
 //	nsp.adapter.on("join-room")              Options.RoomHooks, ns.OnRooms
+//	io.sockets.sockets, engine.clientsCount  io.Sockets(), io.Socket(id), io.Len(); io.Engine().Len()
 //	io.on("new_namespace")                   io.OnNewNamespace
 //	engine.on("connection_error"), headers   Options.Engine.Trace.Refused, Options.Engine.OnHeaders
 //	engine.use(fn)                           wrap the Server, which is an http.Handler
 //	maxHttpBufferSize                        Options.Engine.MaxPayload
+//	cors, allowRequest, pingInterval, …      Options.Engine, by the same names
 //	allowUpgrades, cookie: true              Options.Engine.DisallowUpgrades, .Cookie: engineio.StickyCookie()
 //	serveClient                              Options.ClientFiles
 //	connectionStateRecovery                  Options.Recovery

@@ -42,3 +42,9 @@ func (n EventName[T]) Emit(to Sender, value T) error { return to.Emit(string(n),
 func (n EventName[T]) Handle(ns *Namespace, fn func(ctx context.Context, s *Socket, in T) (any, error)) {
 	ns.On(string(n), TypedContext(fn))
 }
+
+// DataOf is what SetData stored, as a T; the zero value when it stored none, or something else.
+func DataOf[T any](s *Socket) T {
+	v, _ := s.Data().(T)
+	return v
+}
