@@ -4,6 +4,7 @@ import './styles/text.css';
 import './styles/threads.css';
 import './styles/account.css';
 import './styles/extras.css';
+import './styles/contrast.css';
 import { chosenLanguage, setLanguage } from './i18n/index.svelte';
 import App from './views/App.svelte';
 
