@@ -50,6 +50,10 @@ type Options struct {
 	MaxQueueMessages int
 	// MaxOutboundBytes bounds what waits for all clients that have fallen behind; 0 means no bound.
 	MaxOutboundBytes int64
+	// MaxGroupBytes bounds what waits for those clients of one group that have fallen behind; past it one of them is closed with
+	// ReasonOutboundMemory. Group names a client's group, as its address; without it, or with 0, there is no such bound.
+	MaxGroupBytes int64
+	Group         func(*Handshake) string
 	// WriteTimeout bounds one write to a connection that has fallen behind; default 10 s.
 	WriteTimeout time.Duration
 	// MaxFragments bounds the frames of one fragmented WebSocket message; default 1,024.

@@ -23,6 +23,7 @@ type Server struct {
 
 	mu       sync.RWMutex
 	sessions map[string]*Session
+	groups   map[string]*group
 	closed   bool
 
 	readers    sync.WaitGroup // WebSockets that are not closed
@@ -32,7 +33,7 @@ type Server struct {
 // NewServer starts a server. onSession is called for each new session, before anything it sent is delivered, and returns the
 // session's handler. Close must be called in the end.
 func NewServer(opts Options, onSession func(*Session) Handler) *Server {
-	srv := &Server{opts: opts.withDefaults(), onSession: onSession, sessions: map[string]*Session{}}
+	srv := &Server{opts: opts.withDefaults(), onSession: onSession, sessions: map[string]*Session{}, groups: map[string]*group{}}
 	if srv.opts.Nodes != nil {
 		srv.forwarder = newForwarder(srv)
 	}
@@ -71,12 +72,6 @@ func (srv *Server) Sessions() []*Session {
 		out = append(out, s)
 	}
 	return out
-}
-
-func (srv *Server) forget(s *Session) {
-	srv.mu.Lock()
-	delete(srv.sessions, s.id)
-	srv.mu.Unlock()
 }
 
 // Close refuses new clients, ends every session with ReasonServerShutdown, and waits until their queues are delivered and all
@@ -219,9 +214,7 @@ func (srv *Server) newSession(r *http.Request, eio int) *Session {
 
 // open makes the session known and starts its heartbeat.
 func (srv *Server) open(s *Session) {
-	srv.mu.Lock()
-	srv.sessions[s.id] = s
-	srv.mu.Unlock()
+	srv.enrol(s)
 	if t := srv.opts.Trace; t.Opened != nil {
 		t.Opened(s)
 	}

@@ -484,6 +484,58 @@ func TestSlowConsumer(t *testing.T) {
 	}
 }
 
+// Clients of one group that read nothing share a bound, however many they are. Others do not notice.
+func TestAGroupHasABoundOfItsOwn(t *testing.T) {
+	const most = 1 << 20
+	f := newFixture(t, Options{
+		MaxQueueBytes: 64 << 20, MaxQueueMessages: 1 << 20, PingInterval: time.Hour, MaxGroupBytes: most,
+		Group: func(h *Handshake) string { return h.Query().Get("group") },
+	})
+	for _, group := range []string{"a", "a", "a", "a", "b"} {
+		f.openWS("EIO=4&transport=websocket&group=" + group).read()
+	}
+	all := f.srv.Sessions()
+	m := NewMessage(true, make([]byte, 100_000))
+	left := func(group string) (n int) {
+		for _, s := range f.srv.Sessions() {
+			if s.group.name == group {
+				n++
+			}
+		}
+		return n
+	}
+	for left("a") == 4 {
+		for _, s := range all {
+			_ = s.SendOne(m) // somebody is closed sooner or later
+		}
+		for _, s := range all { // what is not written because nobody has tried yet is no sign of slowness
+			for taken := false; !taken; time.Sleep(50 * time.Microsecond) {
+				s.mu.Lock()
+				taken = s.bytes == 0 || !s.link.writable(s)
+				s.mu.Unlock()
+			}
+		}
+	}
+	f.expectEnd(ReasonOutboundMemory)
+	if left("b") != 1 {
+		t.Error("the other group has to do with it")
+	}
+	f.srv.mu.RLock()
+	waits := f.srv.groups["a"].bytes.Load()
+	f.srv.mu.RUnlock()
+	if over := int64(2 * m.Len()); waits > most+over {
+		t.Errorf("%d bytes wait for the group", waits)
+	}
+	for _, s := range all {
+		s.Terminate()
+	}
+	f.srv.mu.RLock()
+	defer f.srv.mu.RUnlock()
+	if len(f.srv.groups) > 0 || f.srv.Outbound() != 0 {
+		t.Errorf("%d groups and %d bytes are left", len(f.srv.groups), f.srv.Outbound())
+	}
+}
+
 // However sessions end, nothing of them stays.
 func TestNothingIsLeft(t *testing.T) {
 	f := newFixture(t, Options{})

@@ -48,6 +48,7 @@ type Session struct {
 	id        string
 	handshake *Handshake
 	handler   Handler
+	group     *group     // nil for none
 	recv      sync.Mutex // held while the handler runs
 
 	mu      sync.Mutex
@@ -144,14 +145,19 @@ func (s *Session) overLimit() bool {
 	if len(s.queue) > o.MaxQueueMessages {
 		return true
 	}
-	return o.MaxOutboundBytes > 0 && s.charge() > o.MaxOutboundBytes
+	return (o.MaxOutboundBytes > 0 || s.group != nil) && s.charge()
 }
 
-// charge brings the server's total up to date with what waits for this session, and returns the total.
-func (s *Session) charge() int64 {
-	total := s.srv.outbound.Add(int64(s.bytes - s.charged))
+// charge brings the totals of the server and of the session's group up to date with what waits for this session, and reports whether one
+// of them is too much.
+func (s *Session) charge() (tooMuch bool) {
+	o, more := &s.srv.opts, int64(s.bytes-s.charged)
 	s.charged = s.bytes
-	return total
+	total := s.srv.outbound.Add(more)
+	if s.group != nil {
+		tooMuch = s.group.bytes.Add(more) > o.MaxGroupBytes
+	}
+	return tooMuch || o.MaxOutboundBytes > 0 && total > o.MaxOutboundBytes
 }
 
 // settle is charge for a queue that has shrunk.

@@ -75,3 +75,13 @@ func outboundShare(set, memory int64) int64 {
 	}
 	return set
 }
+
+// perAddress is how many bytes of them may wait for slow clients of one address: what is set, but no more than an eighth of all. So few
+// addresses cannot make the server take itself for overloaded.
+func perAddress(set, all int64) int64 {
+	eighth := all / 8
+	if set == 0 || eighth > 0 && set > eighth {
+		return eighth
+	}
+	return set
+}

@@ -43,4 +43,9 @@ func TestMemoryIsLimitedToWhatThereIs(t *testing.T) {
 			t.Errorf("of %d with %d of memory: %d, want %d", tc[0], tc[1], got, tc[2])
 		}
 	}
+	for _, tc := range [][3]int64{{32 << 20, 256 << 20, 32 << 20}, {32 << 20, 64 << 20, 8 << 20}, {0, 256 << 20, 32 << 20}, {32 << 20, 0, 32 << 20}, {1 << 20, 256 << 20, 1 << 20}} {
+		if got := perAddress(tc[0], tc[1]); got != tc[2] {
+			t.Errorf("of %d with %d for all: %d, want %d", tc[0], tc[1], got, tc[2])
+		}
+	}
 }

@@ -257,6 +257,7 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 		}
 		o.Admission.PerIPRate, o.Admission.PerIPBurst = float64(c.ConnRatePerIP), 5*c.ConnRatePerIP
 		o.Admission.Handshakes = float64(c.Handshakes)
+		o.Engine.MaxGroupBytes = perAddress(int64(c.OutboundPerIP), o.Engine.MaxOutboundBytes)
 	} else {
 		o.Admission.PerIP = 0
 	}

@@ -106,6 +106,7 @@ type Config struct {
 	QueueBytes      Size          `env:"PARLEY_QUEUE_BYTES" default:"1MiB" help:"Bytes that may wait for one client; past it, it is disconnected and catches up later."`
 	QueueMessages   int           `env:"PARLEY_QUEUE_MESSAGES" default:"1024" help:"Messages that may wait for a client that has fallen behind."`
 	OutboundBytes   Size          `env:"PARLEY_OUTBOUND_BYTES" default:"256MiB" help:"Bytes that may wait for all clients that have fallen behind, at most a quarter of PARLEY_MEMORY_LIMIT; 0 is that quarter."`
+	OutboundPerIP   Size          `env:"PARLEY_OUTBOUND_PER_IP" name:"outbound-per-ip" default:"32MiB" help:"Bytes that may wait for those clients of one address that have fallen behind, at most an eighth of what may wait for all; 0 is that eighth."`
 	MemoryLimit     Size          `env:"PARLEY_MEMORY_LIMIT" default:"0" help:"Memory to use, as 2GiB. 0: nine tenths of what a container may use, or three quarters of the machine's; GOMEMLIMIT counts before that."`
 	OverloadWait    time.Duration `env:"PARLEY_OVERLOAD_WAIT" default:"2s" help:"How long a message may wait to be saved before new ones are refused; searches and new connections are refused earlier. 0 is no limit."`
 	OverloadLag     time.Duration `env:"PARLEY_OVERLOAD_LAG" default:"2s" help:"How long work may wait for a processor before new messages are refused, in the same order. 0 is no limit."`

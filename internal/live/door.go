@@ -29,7 +29,7 @@ type Options struct {
 	PushKey     func() string // what devices subscribe with to be told of messages; nil where they cannot
 	Guests      bool          // whether people without an account are admitted
 	Log         *slog.Logger
-	Engine      engineio.Options        // its AllowRequest and Trace are the door's own
+	Engine      engineio.Options        // its AllowRequest, Trace and Group are the door's own
 	ClientFiles fs.FS                   // of the browser's client library
 	Adapter     socketio.AdapterFactory // of namespaces other than the door's own; nil keeps them to this node
 	Admission   Admission
@@ -104,6 +104,7 @@ func New(o Options) *Door {
 	engine := o.Engine
 	engine.AllowRequest = d.allow
 	engine.Trace = d.engineTrace()
+	engine.Group = func(h *engineio.Handshake) string { return Network(h.Header().Get(ipHeader)) }
 	d.io = socketio.NewServer(socketio.Options{
 		Engine: engine, ConnectTimeout: o.JoinTimeout, ClientFiles: o.ClientFiles,
 		Adapter: d.adapterOf(o.Adapter), MaxNamespaces: 4, MaxRooms: 1000, MaxPendingAcks: 100, Trace: d.trace(),
