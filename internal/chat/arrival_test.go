@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"parley/internal/chat"
+	"parley/internal/db"
 )
 
 // Those who come together are read for together, and each finds what they would find alone.
@@ -65,6 +66,66 @@ func TestThoseWhoComeTogetherFindTheirOwn(t *testing.T) {
 		}
 		_, err := f.Arrive(t.Context(), chat.Actor{UserID: "nobody"})
 		refusedAs(t, "nobody", err, chat.NotFound)
+	})
+}
+
+// Guests who come together are made together: each is somebody, with a version of the directory of their own.
+func TestGuestsWhoComeTogether(t *testing.T) {
+	eachDB(t, func(t *testing.T, f *fixture) {
+		version, err := f.DirectoryVersion(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		const people = 100
+		locked, release, released := make(chan struct{}), make(chan struct{}), make(chan error)
+		go func() {
+			released <- f.db.Tx(t.Context(), func(tx *db.Tx) error { // nobody can be made meanwhile
+				var v int64
+				err := tx.QueryRow(t.Context(), `SELECT value FROM counters WHERE name = 'directory'`+tx.Dialect().ForUpdate()).Scan(&v)
+				close(locked)
+				<-release
+				return err
+			})
+		}()
+		<-locked
+		before := f.db.Queries()
+		guests := make([]chat.User, people)
+		var coming, begun sync.WaitGroup
+		for i := range guests {
+			begun.Add(1)
+			coming.Go(func() {
+				begun.Done()
+				var err error
+				if guests[i], err = f.CreateGuest(t.Context(), fmt.Sprint("g", i)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		begun.Wait()
+		close(release)
+		if err := <-released; err != nil {
+			t.Fatal(err)
+		}
+		coming.Wait()
+		together := f.db.Queries() - before
+		versions := map[int64]bool{}
+		for i, u := range guests {
+			versions[u.Version-version] = true
+			if found, err := f.User(t.Context(), u.ID); err != nil || found.Name != fmt.Sprint("g", i) || found.Version != u.Version {
+				t.Errorf("%+v, %v", found, err)
+			}
+			if rooms, err := f.MyRooms(t.Context(), chat.Actor{UserID: u.ID}); err != nil || len(rooms) != 1 {
+				t.Errorf("%+v, %v", rooms, err)
+			}
+		}
+		for v := range int64(people) {
+			if !versions[v+1] {
+				t.Errorf("nobody has version %d", v+1)
+			}
+		}
+		if t.Logf("%d statements", together); together > 27*people/10 { // alone each takes three
+			t.Errorf("%d statements for %d guests", together, people)
+		}
 	})
 }
 

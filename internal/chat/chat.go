@@ -93,6 +93,7 @@ type Chat struct {
 	waker      *waker     // nil: this is not the server
 	previewer  *previewer // nil: none
 	arrivals   chan *arriving
+	newcomers  chan *newcomer
 	readers    sync.WaitGroup
 	cursors    cipher.Block  // hides where a search goes on
 	drawing    chan struct{} // a place for each picture that is decoded
@@ -112,7 +113,7 @@ type Actor struct {
 func New(ctx context.Context, o Options) (*Chat, error) {
 	c := &Chat{
 		db: o.DB, limits: o.Limits, publish: o.Publish, committed: o.Committed, tracer: o.Tracer, now: o.Now, newID: o.NewID,
-		stopping: make(chan struct{}), drawing: make(chan struct{}, avatarDecodeSlots), arrivals: make(chan *arriving),
+		stopping: make(chan struct{}), drawing: make(chan struct{}, avatarDecodeSlots), arrivals: make(chan *arriving), newcomers: make(chan *newcomer),
 	}
 	c.limits.defaults()
 	if o.TellEvery == 0 {
@@ -145,6 +146,7 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 	for range arrivalReaders {
 		c.readers.Go(c.readArrivals)
 	}
+	c.readers.Go(c.createGuests)
 	c.indexer = newIndexer(c)
 	go c.indexer.loop()
 	c.teller = newTeller(c, o.TellEvery)

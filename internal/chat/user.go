@@ -94,8 +94,13 @@ func (c *Chat) insertUser(ctx context.Context, tx *db.Tx, u *User, passwordHash 
 	if u.Version, err = nextVersion(ctx, tx); err != nil {
 		return err
 	}
+	return c.addUser(ctx, tx, u, passwordHash)
+}
+
+// addUser is insertUser for somebody who has a version already.
+func (c *Chat) addUser(ctx context.Context, tx *db.Tx, u *User, passwordHash any) error {
 	u.ID, u.Presence, u.Receipts, u.CreatedAt = c.newID(), "auto", true, fromMicros(micros(c.now()))
-	_, err = tx.Exec(ctx, `INSERT INTO users (id, name, login, password_hash, role, created_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+	_, err := tx.Exec(ctx, `INSERT INTO users (id, name, login, password_hash, role, created_at, version) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		u.ID, u.Name, orNull(u.Login), passwordHash, string(u.Role), micros(u.CreatedAt), u.Version)
 	if err != nil {
 		return err
@@ -112,19 +117,13 @@ func lockDirectory(ctx context.Context, tx *db.Tx) error {
 
 // nextVersion is the directory's version after a change, which the change's transaction makes.
 func nextVersion(ctx context.Context, tx *db.Tx) (v int64, err error) {
-	err = tx.QueryRow(ctx, `UPDATE counters SET value = value + 1 WHERE name = 'directory' RETURNING value`).Scan(&v)
-	return v, err
+	return nextVersions(ctx, tx, 1)
 }
 
-// CreateGuest makes a person without an account.
-func (c *Chat) CreateGuest(ctx context.Context, name string) (User, error) {
-	name, err := CleanName(name)
-	if err != nil {
-		return User{}, err
-	}
-	u := User{Name: name, Role: Guest}
-	err = c.db.Tx(ctx, func(tx *db.Tx) error { return c.insertUser(ctx, tx, &u, nil) })
-	return u, unwritten(err)
+// nextVersions is nextVersion for so many changes: the last one's.
+func nextVersions(ctx context.Context, tx *db.Tx, n int) (last int64, err error) {
+	err = tx.QueryRow(ctx, `UPDATE counters SET value = value + $1 WHERE name = 'directory' RETURNING value`, n).Scan(&last)
+	return last, err
 }
 
 // Profile is what people may change of themselves; what is nil stays.
