@@ -100,7 +100,7 @@ func TestPlaceholdersMustFit(t *testing.T) {
 func TestTextForTheMsgpackParser(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"type":0,"nsp":"/foo?x=1"}`:            "0 /foo?x=1 false 0 ",
-		`{"nsp":"/","type":1} `:                  "1 / false 0 ",
+		"{\"nsp\":\"/\",\"type\":1}\n":           "1 / false 0 ",
 		`{"nsp":"/"}`:                            "",
 		`{"type":0}`:                             "",
 		`{"type":2,"nsp":"/","data":["x"]}`:      "",

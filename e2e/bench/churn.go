@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -28,11 +29,11 @@ type steps []struct {
 }
 
 func (c *conn) then(frames ...string) (*conn, error) {
-	var b []byte
-	for _, f := range frames {
-		b = append(b, clientFrame(f)...)
+	all := make([][]byte, len(frames))
+	for i, f := range frames {
+		all[i] = clientFrame(f)
 	}
-	return c, c.write(b)
+	return c, c.write(slices.Concat(all...))
 }
 
 func over(*generator, *visit, *conn) (*conn, error) { return nil, nil }

@@ -1,6 +1,9 @@
 package main
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // dialect is how clients speak with a server that has another protocol than Socket.IO. All it can do is fan out.
 type dialect struct {
@@ -32,9 +35,9 @@ var centrifuge = &dialect{
 // read counts what has come, wherever it is cut.
 func (d *dialect) read(g *generator, c *conn, b []byte) {
 	keep := max(len(d.event), len(d.ack)) - 1
-	all := append(c.tail, b...)
+	all := slices.Concat(c.tail, b)
 	events, acks := bytes.Count(all, d.event)-bytes.Count(c.tail, d.event), bytes.Count(all, d.ack)-bytes.Count(c.tail, d.ack)
-	c.tail = append([]byte(nil), all[max(0, len(all)-keep):]...)
+	c.tail = slices.Clone(all[max(0, len(all)-keep):])
 	g.events += events
 	g.acks += acks
 	for range acks {
