@@ -87,13 +87,13 @@ fuzz: ## fuzz every target for 30 s
 torture: ## kill the server and its database again and again while people write, and look for what was lost
 	SOCKETIO_VISITS=100000 go test -count=1 -v -timeout 20m -run TestNothingIsLeftOfThoseWhoCameAndWent ./socketio
 	PARLEY_CRASH_CYCLES=200 go test -count=1 -v -run TestKillNine ./e2e
-	go run ./e2e/torture -duration 60s -database sqlite -kill server
-	go run ./e2e/torture -duration 60s -database postgres -kill server
-	go run ./e2e/torture -duration 60s -database postgres -kill database
-	go run ./e2e/torture -duration 60s -database postgres -kill pause
-	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill none,server,database,pause,database-partition,database-reset,reset,flap,half-open,clock,roll,upgrade
-	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill redis,redis-flap,redis-flush
+	go run ./e2e/torture -duration 60s -database sqlite -kill none,server,disk-full,clock-jump,reset,cut,flap,half-open,bulk,slow,flood
+	go run ./e2e/torture -duration 60s -database postgres -kill server,database,database-restart,pause,disk-full,clock-jump,slow,flood
+	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill none,server,freeze,database,database-restart,database-failover,pause,database-partition,database-reset
+	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill redis,redis-flap,redis-flush,server-while-redis,freeze-while-redis,server-while-database
+	go run ./e2e/torture -duration 60s -database postgres -nodes 3 -kill balancer,balancer-reload,reset,cut,flap,half-open,clock,clock-jump,slow,flood,roll,upgrade
 	go run ./e2e/torture -duration 70s -hold 30s -database postgres -nodes 3 -kill redis-pause,redis-partition
+	go run ./e2e/torture -duration 150s -hold 70s -database postgres -nodes 3 -kill freeze
 	go run ./e2e/torture -duration 4s -database sqlite -fault all
 	go run ./e2e/torture -duration 4s -database postgres -fault all
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -15,8 +16,8 @@ import (
 
 // balancer is an HAProxy before the nodes. It keeps nobody on their node.
 type balancer struct {
-	addr string
-	cmd  *exec.Cmd
+	addr, file string
+	cmd        *exec.Cmd
 }
 
 // startBalancer starts an HAProxy that sends each new connection to the node that has the fewest and is ready.
@@ -26,6 +27,7 @@ func startBalancer(dir string, nodes []*node) (*balancer, error) {
 		return nil, err
 	}
 	conf := `global
+    hard-stop-after 2s
     maxconn 9000
     nbthread 1
 defaults
@@ -53,21 +55,37 @@ backend nodes
 	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 		return nil, err
 	}
-	b := &balancer{addr: addr, cmd: exec.Command("haproxy", "-db", "-q", "-f", file)} //nolint:noctx // it ends with close
-	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := b.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("haproxy: %w (scripts/install-test-deps installs it)", err)
+	b := &balancer{addr: addr, file: file}
+	if err := b.run(); err != nil {
+		return nil, err
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", addr); err == nil {
-			return b, c.Close()
-		}
-	}
-	b.close()
-	return nil, errors.New("haproxy does not answer")
+	return b, nil
 }
 
-func (b *balancer) close() {
+// run starts it, again after it was killed. One that is to be replaced is told so when the new one listens, and has two seconds to end.
+func (b *balancer) run(replaces ...string) error {
+	old := b.cmd
+	b.cmd = exec.Command("haproxy", append([]string{"-db", "-q", "-f", b.file}, replaces...)...) //nolint:noctx,gosec // it ends with kill
+	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := b.cmd.Start(); err != nil {
+		return fmt.Errorf("haproxy: %w (scripts/install-test-deps installs it)", err)
+	}
+	if len(replaces) > 0 {
+		_ = old.Wait() // its connections have ended, or were ended
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if c, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", b.addr); err == nil {
+			return c.Close()
+		}
+	}
+	b.kill()
+	return errors.New("haproxy does not answer")
+}
+
+// replace puts another one in its place, as an operator does who has changed the configuration.
+func (b *balancer) replace() error { return b.run("-sf", strconv.Itoa(b.cmd.Process.Pid)) }
+
+func (b *balancer) kill() {
 	_ = b.cmd.Process.Kill()
 	_ = b.cmd.Wait() // "signal: killed"
 }

@@ -19,7 +19,6 @@ type logged struct {
 	id   string
 	kind string
 	user string
-	text string
 
 	clientID, target string
 }
@@ -55,7 +54,7 @@ func (t *trial) check(ctx context.Context) error {
 	c.delivered()
 	c.connections()
 	c.memberships()
-	t.report = report{Entries: len(log), Reconnects: h.reconnects, Resets: h.resets, Problems: h.problems, Found: c.told}
+	t.report = report{Database: t.database, Nodes: max(1, t.nodes), Entries: len(log), Reconnects: h.reconnects, Resets: h.resets, Problems: h.problems, Found: c.told}
 	t.measure()
 	return nil
 }
@@ -73,7 +72,16 @@ func (t *trial) readLog(ctx context.Context) ([]logged, map[string]int64, error)
 		return nil, nil, err
 	}
 	defer func() { _ = d.Close() }() // it was only read
-	rows, err := d.QueryContext(ctx, `SELECT room_id, seq, id, kind, actor_id, text, COALESCE(client_id, ''), COALESCE(target_id, '') FROM log
+	if driver == "sqlite" {
+		var verdict string
+		if err := d.QueryRowContext(ctx, "PRAGMA integrity_check").Scan(&verdict); err != nil {
+			return nil, nil, err
+		}
+		if verdict != "ok" {
+			return nil, nil, fmt.Errorf("the file is damaged: %s", verdict)
+		}
+	}
+	rows, err := d.QueryContext(ctx, `SELECT room_id, seq, id, kind, actor_id, COALESCE(client_id, ''), COALESCE(target_id, '') FROM log
 		WHERE room_id <> 'general' ORDER BY room_id, seq`)
 	if err != nil {
 		return nil, nil, err
@@ -82,7 +90,7 @@ func (t *trial) readLog(ctx context.Context) ([]logged, map[string]int64, error)
 	var log []logged
 	for rows.Next() {
 		var e logged
-		if err := rows.Scan(&e.room, &e.seq, &e.id, &e.kind, &e.user, &e.text, &e.clientID, &e.target); err != nil {
+		if err := rows.Scan(&e.room, &e.seq, &e.id, &e.kind, &e.user, &e.clientID, &e.target); err != nil {
 			return nil, nil, err
 		}
 		log = append(log, e)
@@ -91,7 +99,7 @@ func (t *trial) readLog(ctx context.Context) ([]logged, map[string]int64, error)
 		return nil, nil, err
 	}
 	heads := map[string]int64{}
-	for _, id := range t.rooms {
+	for _, id := range t.allRooms() {
 		var head int64
 		if err := d.QueryRowContext(ctx, `SELECT last_seq FROM rooms WHERE id = $1`, id).Scan(&head); err != nil {
 			return nil, nil, err

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // message is what a client keeps of a message.
@@ -54,7 +57,20 @@ func parseEntry(event string, payload []byte) (*entry, bool) {
 			return nil, false
 		}
 	}
+	e.Text = short(e.Text)
+	if e.Message != nil {
+		e.Message.Text = short(e.Message.Text)
+	}
 	return e, true
+}
+
+// short is a text, or of a long one its beginning and a hash: there are too many of them to be kept.
+func short(text string) string {
+	if len(text) <= 200 {
+		return text
+	}
+	begin, _, _ := strings.Cut(text[:50], ">")
+	return fmt.Sprintf("%s>%x", begin, sha256.Sum256([]byte(text)))
 }
 
 // roomCopy is a client's copy of a room, as PROTOCOL.md says to keep one.

@@ -4,15 +4,16 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // link is a stretch of network that can fail: whoever connects to it is connected to another address, as long as it lets them.
 type link struct {
 	ln net.Listener
-	to string
 
 	mu      sync.Mutex
+	to      string
 	pipes   map[*pipe]bool
 	zombies []*pipe       // whose far side is to stay open
 	gate    chan struct{} // closed while bytes may pass
@@ -23,8 +24,15 @@ type link struct {
 type pipe struct {
 	near, far *net.TCPConn
 	dead      chan struct{} // closed when neither side learns anything of the other any more
-	slow      int           // bytes per second to the near side; 0 is no limit
+	slow      atomic.Int64  // bytes per second to the near side; 0 is no limit
+	cut       atomic.Int32  // in which direction it ends in the midst of what comes next
 }
+
+// What a pipe is cut in the midst of.
+const (
+	whatIsSent     = 1
+	whatIsAnswered = 2
+)
 
 // newLink opens a link to an address.
 func newLink(to string) (*link, error) {
@@ -59,7 +67,10 @@ func (l *link) connect(near *net.TCPConn) {
 		return
 	}
 	<-gate
-	far, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", l.to)
+	l.mu.Lock()
+	to := l.to
+	l.mu.Unlock()
+	far, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", to)
 	if err != nil {
 		reset(near)
 		return
@@ -89,11 +100,14 @@ func (l *link) connect(near *net.TCPConn) {
 
 // carry carries bytes one way until a side ends.
 func (l *link) carry(p *pipe, from, to *net.TCPConn) {
-	buf := make([]byte, 16<<10)
+	buf, direction := make([]byte, 16<<10), int32(whatIsSent)
+	if to == p.near {
+		direction = whatIsAnswered
+	}
 	for {
 		room := buf
-		if p.slow > 0 && to == p.near {
-			room = buf[:max(1, p.slow/10)]
+		if slow := p.slow.Load(); slow > 0 && to == p.near {
+			room = buf[:min(max(1, slow/10), int64(len(buf)))]
 			time.Sleep(100 * time.Millisecond)
 		}
 		n, err := from.Read(room)
@@ -108,6 +122,11 @@ func (l *link) carry(p *pipe, from, to *net.TCPConn) {
 			}
 			n = 0
 		default:
+		}
+		if n > 0 && p.cut.Load() == direction {
+			_, _ = to.Write(room[:n/2]) // the rest never comes
+			p.reset()
+			return
 		}
 		if n > 0 {
 			if _, err := to.Write(room[:n]); err != nil {
@@ -140,6 +159,13 @@ func (l *link) refuse(on bool) {
 	l.mu.Unlock()
 }
 
+// lead has new connections lead elsewhere.
+func (l *link) lead(to string) {
+	l.mu.Lock()
+	l.to = to
+	l.mu.Unlock()
+}
+
 // some returns those connections for which pick is true.
 func (l *link) some(pick func() bool) (out []*pipe) {
 	l.mu.Lock()
@@ -165,6 +191,12 @@ func (p *pipe) abandon() {
 	default:
 		close(p.dead)
 	}
+}
+
+// slowDown lets only so many bytes a second through to the near side, and has the far side notice: little waits on the way.
+func (p *pipe) slowDown(bytesPerSecond int64) {
+	_ = p.far.SetReadBuffer(16 << 10)
+	p.slow.Store(bytesPerSecond)
 }
 
 func reset(c *net.TCPConn) {

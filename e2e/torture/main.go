@@ -24,6 +24,8 @@ func main() {
 	flag.StringVar(&from, "from", "", "start with the program of this revision; upgrade goes from it to this one, and back")
 	flag.IntVar(&c.people, "people", 20, "clients")
 	flag.IntVar(&c.rooms, "rooms", 10, "rooms")
+	flag.Func("env", "a setting of the nodes, as PARLEY_QUEUE_BYTES=64KiB; again for another one", func(text string) error { c.env = append(c.env, text); return nil })
+	flag.BoolVar(&c.keep, "keep", false, "leave the servers' logs where they are when something did not go well, and say where")
 	flag.DurationVar(&c.pause, "pause", 20*time.Millisecond, "mean pause between two things that a person does")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

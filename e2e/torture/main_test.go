@@ -20,18 +20,28 @@ func TestNothingIsLostDoubledReorderedOrLeaked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	faulty, err := build(t.Context(), t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quick := []string{"PARLEY_PING_INTERVAL=1s", "PARLEY_PING_TIMEOUT=1s", "PARLEY_DRAIN_DELAY=1s"}
 	for _, tc := range []struct {
 		database, kill string
 		nodes          int
+		env            []string
 	}{
-		{"sqlite", "server", 1}, {"postgres", "server+database+pause", 1},
-		{"postgres", "server+database+database-partition+database-reset+reset+flap+half-open", 3},
-		{"postgres", "redis+redis-pause+redis-partition+redis-flap+redis-flush+upgrade", 3},
+		{"sqlite", "server+cut", 1, quick},
+		{"sqlite", "clock-jump+disk-full", 1, quick},
+		{"sqlite", "slow", 1, nil},
+		{"sqlite", "flood", 1, quick},
+		{"postgres", "server+database+pause+database-restart+disk-full", 1, quick},
+		{"postgres", "server+database+database-partition+database-reset+reset+flap+half-open+freeze+database-failover", 3, quick},
+		{"postgres", "redis+redis-pause+redis-partition+redis-flap+redis-flush+server-while-redis+balancer+balancer-reload+upgrade", 3, quick},
 	} {
 		t.Run(fmt.Sprint(tc.nodes, " ", tc.database, " ", tc.kill), func(t *testing.T) {
 			r, err := run(t.Context(), config{
-				bin: bin, next: next, database: tc.database, kill: tc.kill, nodes: tc.nodes, duration: 2 * time.Second, atLeast: 50, people: 12, rooms: 5,
-				pause: 15 * time.Millisecond, env: []string{"PARLEY_PING_INTERVAL=1s", "PARLEY_PING_TIMEOUT=1s", "PARLEY_DRAIN_DELAY=1s"},
+				bin: bin, faulty: faulty, next: next, database: tc.database, kill: tc.kill, nodes: tc.nodes, duration: 2 * time.Second, atLeast: 50, people: 12, rooms: 5,
+				pause: 15 * time.Millisecond, env: tc.env,
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -11,7 +11,8 @@ import (
 // report is what a run found.
 type report struct {
 	times
-	Entries, Reconnects, Resets int
+	Database                           string
+	Nodes, Entries, Reconnects, Resets int
 
 	Found    map[string]int // violations, by kind
 	Problems []string       // the first few of each kind
@@ -21,14 +22,18 @@ type report struct {
 // times are what people did and how long it took while one thing was broken and mended, or all the time.
 type times struct {
 	Name                                              string
+	Took                                              time.Duration
 	Strikes, Sent, Acked, Refused, Unknown, Delivered int
 
-	Ack         spread        // from a message's last try to its acknowledgement
+	Waited      spread        // from a message's first try to its acknowledgement: what its sender waited
+	Ack         spread        // from its last try to that
 	Delivery    spread        // from the same to its arrival at each of those who are always members, by whatever way
 	Resumed     spread        // from a connection's end to being joined again
 	Recovered   time.Duration // the longest from mending to the first acknowledgement
 	ReadyAgain  time.Duration // the longest that a node took to start
 	ZombiesGone time.Duration // from the last half-open connection until the nodes have noticed all of them
+	Grown       int64         // bytes of memory that a node took, at most, where that is looked at
+	Note        string        // what else is to be said
 	Visible     int           // what a person would have seen: refusals for want of a server, attempts to connect that failed
 }
 
@@ -57,8 +62,8 @@ func (r report) String() string {
 }
 
 func (t times) String() string {
-	text := fmt.Sprintf("%d strikes; %d sent: %d acknowledged, %d refused, %d unknown; %d delivered; %d visible errors; p50/p99/max: ack %v, delivery %v, resumed %v",
-		t.Strikes, t.Sent, t.Acked, t.Refused, t.Unknown, t.Delivered, t.Visible, t.Ack, t.Delivery, t.Resumed)
+	text := fmt.Sprintf("%d strikes; %d sent: %d acknowledged, %d refused, %d unknown; %d delivered; %d visible errors; p50/p99/max: waited %v, ack %v, delivery %v, resumed %v",
+		t.Strikes, t.Sent, t.Acked, t.Refused, t.Unknown, t.Delivered, t.Visible, t.Waited, t.Ack, t.Delivery, t.Resumed)
 	for _, part := range []struct {
 		what string
 		took time.Duration
@@ -66,6 +71,9 @@ func (t times) String() string {
 		if part.took > 0 {
 			text += fmt.Sprintf("; %s %v", part.what, part.took.Round(time.Millisecond))
 		}
+	}
+	if t.Note != "" {
+		text += "; " + t.Note
 	}
 	return text
 }
@@ -86,9 +94,10 @@ func (t *trial) measure() {
 	first := t.deliveries()
 	for _, p := range t.phases {
 		m := t.between(p.from, p.to, first)
-		m.Name, m.Strikes, m.ReadyAgain, m.ZombiesGone = p.name, int(p.strikes.Load()), p.slowestStart, p.zombiesGone
+		m.Name, m.Took, m.Strikes, m.ReadyAgain, m.ZombiesGone = p.name, p.to.Sub(p.from), int(p.strikes.Load()), p.slowestStart, p.zombiesGone
+		m.Note, m.Grown = p.note, p.grown
 		for _, at := range p.mends {
-			if ack, ok := firstAck(t.h.sends, at); ok && kills[p.name].recovered {
+			if ack, ok := firstAck(t.h.sends, at, kills[p.name].flood); ok && kills[p.name].recovered {
 				m.Recovered = max(m.Recovered, ack.Sub(at))
 			}
 		}
@@ -103,7 +112,7 @@ func (t *trial) measure() {
 // between measures what was begun between two moments.
 func (t *trial) between(from, to time.Time, first map[string][]time.Time) (m times) {
 	within := func(at time.Time) bool { return !at.Before(from) && at.Before(to) }
-	var acks, deliveries, resumes []time.Duration
+	var acks, waits, deliveries, resumes []time.Duration
 	for _, s := range t.h.sends {
 		if !within(s.begun) {
 			continue
@@ -113,6 +122,7 @@ func (t *trial) between(from, to time.Time, first map[string][]time.Time) (m tim
 		case acked:
 			m.Acked++
 			acks = append(acks, s.ended.Sub(s.tried))
+			waits = append(waits, s.ended.Sub(s.begun))
 		case refused:
 			m.Refused++
 		default:
@@ -132,13 +142,15 @@ func (t *trial) between(from, to time.Time, first map[string][]time.Time) (m tim
 			m.Visible++
 		}
 	}
+	m.Waited = spreadOf(waits)
 	m.Ack, m.Delivery, m.Resumed, m.Delivered = spreadOf(acks), spreadOf(deliveries), spreadOf(resumes), len(deliveries)
 	return m
 }
 
-func firstAck(sends []*sent, after time.Time) (first time.Time, ok bool) {
+// firstAck is the first acknowledgement after a moment; of what was sent after it, if it is to be new.
+func firstAck(sends []*sent, after time.Time, fresh bool) (first time.Time, ok bool) {
 	for _, s := range sends {
-		if s.outcome == acked && s.ended.After(after) && (!ok || s.ended.Before(first)) {
+		if s.outcome == acked && s.ended.After(after) && (!fresh || s.tried.After(after)) && (!ok || s.ended.Before(first)) {
 			first, ok = s.ended, true
 		}
 	}
@@ -170,6 +182,7 @@ func (t *trial) deliveries() map[string][]time.Time {
 type bound struct {
 	delivery, resumed  time.Duration // 99th percentiles
 	recovered, zombies time.Duration
+	grown              int64
 	invisible          bool // no request may have an error, and no attempt to connect fail
 }
 
@@ -182,10 +195,18 @@ var bounds = map[string]bound{
 	"redis-flap":         {delivery: 2 * time.Second, invisible: true},
 	"redis-flush":        {delivery: 2 * time.Second, invisible: true},
 	"database":           {recovered: 10 * time.Second},
+	"database-restart":   {recovered: 10 * time.Second},
+	"database-failover":  {recovered: 10 * time.Second},
+	"disk-full":          {recovered: 10 * time.Second},
+	"flood":              {recovered: 10 * time.Second},
 	"pause":              {recovered: 10 * time.Second},
 	"database-partition": {recovered: 10 * time.Second},
 	"half-open":          {zombies: 46 * time.Second}, // a heartbeat and its deadline, and how exactly it is looked at
 	"reset":              {resumed: 5 * time.Second},
+	"cut":                {resumed: 5 * time.Second},
+	"balancer":           {resumed: 5 * time.Second},
+	"balancer-reload":    {resumed: 5 * time.Second},
+	"slow":               {grown: 256 << 20, invisible: true},
 	"upgrade":            {resumed: 5 * time.Second, invisible: true},
 	"roll":               {resumed: 5 * time.Second, invisible: true},
 }
@@ -204,6 +225,9 @@ func (r times) late() (out []string) {
 			out = append(out, fmt.Sprintf("%s: %s %v, the bound is %v", r.Name, c.what, c.took, c.most))
 		}
 	}
+	if b.grown > 0 && r.Grown > b.grown {
+		out = append(out, fmt.Sprintf("%s: a node has taken %d MiB more, the bound is %d MiB", r.Name, r.Grown>>20, b.grown>>20))
+	}
 	if b.invisible && r.Visible > 0 {
 		out = append(out, fmt.Sprintf("%s: %d errors that a person would have seen", r.Name, r.Visible))
 	}
@@ -213,13 +237,13 @@ func (r times) late() (out []string) {
 // table prints reports side by side.
 func table(reports []report) string {
 	var b strings.Builder
-	b.WriteString("| broken | strikes | acknowledged | delivered | lost | duplicated | reordered | leaked | other | unknown | refused | visible | " +
-		"ack p50/p99/max | delivery p50/p99/max | resumed p50/p99/max | recovered |\n|" + strings.Repeat("---|", 16) + "\n")
+	b.WriteString("| broken | database | nodes | seconds | strikes | acknowledged | lost | duplicated | reordered | leaked | other | unknown | refused | visible | " +
+		"waited p50/p99/max | delivery p50/p99/max | resumed p50/p99/max | recovered | besides |\n|" + strings.Repeat("---|", 19) + "\n")
 	for _, r := range reports {
 		for _, m := range r.Phases {
-			fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %v | %v | %v | %v |\n", m.Name, m.Strikes, m.Acked, m.Delivered,
-				r.Found["lost"], r.Found["duplicate"], r.Found["reordered"]+r.Found["order"], r.Found["leak"], r.others(), m.Unknown, m.Refused, m.Visible,
-				m.Ack, m.Delivery, m.Resumed, cmp.Or(m.Recovered, m.ZombiesGone, m.ReadyAgain).Round(time.Millisecond))
+			fmt.Fprintf(&b, "| %s | %s | %d | %.0f | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d | %v | %v | %v | %v | %s |\n", m.Name, r.Database, r.Nodes,
+				m.Took.Seconds(), m.Strikes, m.Acked, r.Found["lost"], r.Found["duplicate"], r.Found["reordered"]+r.Found["order"], r.Found["leak"], r.others(),
+				m.Unknown, m.Refused, m.Visible, m.Waited, m.Delivery, m.Resumed, cmp.Or(m.Recovered, m.ZombiesGone, m.ReadyAgain).Round(time.Millisecond), m.Note)
 		}
 	}
 	return b.String()

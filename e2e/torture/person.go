@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 type person struct {
 	h      *history
 	server *server
+	at     string // where to connect, if not to the server's address
 	name   string
 	token  string
 	id     string
@@ -43,6 +45,14 @@ type answer struct {
 }
 
 var errNoAnswer = errors.New("no answer")
+
+// connected reports whether there is a connection, as far as the client knows.
+func (p *person) connected() bool {
+	p.mu.Lock()
+	c := p.c
+	p.mu.Unlock()
+	return c != nil && c.Emit("presence-active", map[string]bool{"active": true}) == nil
+}
 
 // connect connects, until it succeeds or ctx is done, and joins.
 func (p *person) connect(ctx context.Context) error {
@@ -87,7 +97,7 @@ func (p *person) tryConnect(ctx context.Context) error {
 	if p.token != "" {
 		auth = map[string]string{"token": p.token}
 	}
-	c, err := client.Dial(dialing, p.server.url(), client.Options{Auth: auth, OnDisconnect: p.disconnected})
+	c, err := client.Dial(dialing, cmp.Or(p.at, p.server.url()), client.Options{Auth: auth, OnDisconnect: p.disconnected})
 	if err != nil {
 		return err
 	}
@@ -385,6 +395,7 @@ func (p *person) snapshot(ctx context.Context, id string) (*roomCopy, error) {
 			if m.Version == 0 {
 				m.Version = m.Seq
 			}
+			m.Text = short(m.Text)
 			c.messages[m.ID] = m
 			after = m.Seq
 			p.h.add(delivery{user: p.id, room: id, seq: m.Seq, id: m.ID, kind: "message"})

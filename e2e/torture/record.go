@@ -114,3 +114,10 @@ func (h *history) saw() {
 	h.visible = append(h.visible, time.Now())
 	h.mu.Unlock()
 }
+
+// sawSince reports whether a person has seen an error since a moment.
+func (h *history) sawSince(at time.Time) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.visible) > 0 && h.visible[len(h.visible)-1].After(at)
+}

@@ -13,20 +13,24 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"parley/internal/db/dbtest"
 )
 
 // config is one run.
 type config struct {
 	bin      string        // the built program; built when empty
+	faulty   string        // the same with seeded faults, and clocks that can be wrong
 	database string        // sqlite or postgres
 	nodes    int           // processes of the server, on Postgres; one when 0
 	kill     string        // what is broken, again and again: see kills; several by +, one after the other
 	hold     time.Duration // for how long; up to a second when 0
 	fault    string
-	env      []string // settings of all nodes
-	nodeEnv  []string // a setting of each node
-	next     string   // the built program of the next version; built when empty and needed
-	postgres string   // settings of Postgres
+	env      []string        // settings of all nodes
+	clocks   []time.Duration // how wrong the nodes' are
+	disk     int64           // bytes of the database's own disk; 0 is none
+	next     string          // the built program of the next version; built when empty and needed
+	postgres string          // settings of Postgres
 	links    links
 	duration time.Duration // of each
 	atLeast  int           // acknowledgements in each, for which it goes on longer
@@ -34,14 +38,24 @@ type config struct {
 	people   int
 	rooms    int
 	pause    time.Duration // between two things that a person does
+	keep     bool          // the log, when something did not go well
 }
 
-func run(ctx context.Context, c config) (report, error) {
+// diskSize is enough for an empty Postgres and what people say in some minutes, and not much more.
+const diskSize = 256 << 20
+
+func run(ctx context.Context, c config) (r report, err error) {
 	dir, err := os.MkdirTemp("", "parley-torture-")
 	if err != nil {
 		return report{}, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer func() {
+		if c.keep && (err != nil || len(r.Problems) > 0) {
+			fmt.Println("the log is in", dir)
+			return
+		}
+		_ = os.RemoveAll(dir)
+	}()
 	phases := strings.Split(cmp.Or(c.kill, "none"), "+")
 	for _, name := range phases {
 		f, ok := kills[name]
@@ -49,10 +63,12 @@ func run(ctx context.Context, c config) (report, error) {
 			return report{}, errors.New("nothing is called " + name + ", or it needs Postgres, or several nodes")
 		}
 		c.links = c.links.and(f.links)
-	}
-	if slices.Contains(phases, "clock") {
-		c.fault, c.bin = cmp.Or(c.fault, "none"), "" // such clocks are in the build with faults only
-		c.nodeEnv = []string{"PARLEY_CLOCK_OFFSET=-24h", "PARLEY_CLOCK_OFFSET=0s", "PARLEY_CLOCK_OFFSET=24h"}
+		if f.disk {
+			c.disk = diskSize
+		}
+		if f.clocks != nil { // such clocks are in the build with faults only
+			c.clocks, c.fault, c.bin = f.clocks, cmp.Or(c.fault, "none"), c.faulty
+		}
 	}
 	if c.bin == "" {
 		if c.bin, err = build(ctx, dir, c.fault != ""); err != nil {
@@ -88,35 +104,72 @@ type trial struct {
 	people []*person
 	rooms  []string
 	faults []string // to strike with, one after the other
-	down   *node    // that was killed
-	phases []*phase
-	report report
+	down   *node    // that was killed, or stopped
+	bulk   *bulk    // nil when nothing needs one
+	flood  *flood   // the same
+
+	standby *dbtest.Cluster // while it is about to take Postgres' place
+	phases  []*phase
+	report  report
 }
 
 // gather signs everybody up and makes the rooms: half of the people are in all of them, the others come and go.
 func (t *trial) gather(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	for i := range t.config.people {
-		p := &person{
-			h: t.h, server: t.server, name: fmt.Sprintf("p%d", i), rand: rand.New(rand.NewPCG(uint64(i), uint64(time.Now().UnixNano()))), //nolint:gosec // not a secret
-			rooms: map[string]*roomCopy{}, behind: map[string]bool{},
-		}
+		p := t.newPerson(fmt.Sprint("p", i))
 		if err := p.connect(ctx); err != nil {
 			return err
 		}
 		t.people = append(t.people, p)
 	}
 	for i := range t.config.rooms {
-		a, err := t.people[0].ask(ctx, "room-create", map[string]any{"name": fmt.Sprint("room ", i), "kind": "private", "members": t.regulars()})
-		if err != nil || !a.Success {
-			return fmt.Errorf("room-create: %s %w", a.Error, err)
+		room, err := t.makeRoom(ctx, t.people[0], fmt.Sprint("room ", i), t.people[:(len(t.people)+1)/2])
+		if err != nil {
+			return err
 		}
-		var in struct{ RoomID string }
-		unmarshal(a.raw, &in)
-		t.rooms = append(t.rooms, in.RoomID)
+		t.rooms = append(t.rooms, room)
+	}
+	return t.gatherExtras(ctx)
+}
+
+// gatherExtras signs those up whom some faults need besides.
+func (t *trial) gatherExtras(ctx context.Context) (err error) {
+	for _, name := range t.faults {
+		if kills[name].bulk && t.bulk == nil {
+			if t.bulk, err = t.newBulk(ctx); err != nil {
+				return err
+			}
+		}
+		if kills[name].flood && t.flood == nil {
+			if t.flood, err = t.newFlood(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+func (t *trial) newPerson(name string) *person {
+	return &person{
+		h: t.h, server: t.server, name: name, rand: rand.New(rand.NewPCG(rand.Uint64(), uint64(time.Now().UnixNano()))), //nolint:gosec // not a secret
+		rooms: map[string]*roomCopy{}, behind: map[string]bool{},
+	}
+}
+
+func (t *trial) makeRoom(ctx context.Context, founder *person, name string, members []*person) (string, error) {
+	ids := make([]string, 0, len(members))
+	for _, m := range members {
+		ids = append(ids, m.id)
+	}
+	a, err := founder.ask(ctx, "room-create", map[string]any{"name": name, "kind": "private", "members": ids})
+	if err != nil || !a.Success {
+		return "", fmt.Errorf("room-create: %s %w", a.Error, err)
+	}
+	var in struct{ RoomID string }
+	unmarshal(a.raw, &in)
+	return in.RoomID, nil
 }
 
 func (t *trial) regulars() (ids []string) {
@@ -170,22 +223,38 @@ func (t *trial) comeAndGo(ctx, heal context.Context) {
 
 // settle heals everything, brings every copy up to date, and compares it with a fresh one.
 func (t *trial) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
-	for _, p := range t.people {
-		if p.c.Emit("presence-active", map[string]bool{"active": true}) != nil {
+	everybody := slices.Concat(t.people, t.extras())
+	for _, p := range everybody {
+		if !p.connected() {
 			if err := p.connect(ctx); err != nil {
 				return err
 			}
 		}
 	}
 	time.Sleep(200 * time.Millisecond) // what is on its way arrives
-	for _, p := range t.people {
-		if err := p.settle(ctx); err != nil {
-			return err
+	for _, p := range everybody {
+		if err := p.persist(ctx, p.settle); err != nil {
+			return fmt.Errorf("%s does not come to rest: %w", p.name, err)
 		}
 	}
 	return nil
+}
+
+// persist does something until it has been answered, over another connection if there has to be one.
+func (p *person) persist(ctx context.Context, do func(context.Context) error) error {
+	for {
+		err := do(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if !p.connected() {
+			if err := p.connect(ctx); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // settle compares the person's copies with fresh ones.

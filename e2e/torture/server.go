@@ -22,6 +22,7 @@ import (
 // server is the built program as one process, or several that are its nodes behind a balancer, with its database.
 type server struct {
 	bin, dir, fault string
+	data            string   // the nodes' folder, with the database if it is SQLite
 	env             []string // settings of all nodes
 	nodes           []*node
 	balancer        *balancer         // nil for one node
@@ -29,14 +30,15 @@ type server struct {
 	redis           *redistest.Server // nil for one node
 
 	toClients, toRedis, toPostgres *link // nil where nothing can fail between the two
+	disk                           *disk // the database's own; nil where none can be full
 }
 
 // node is one process.
 type node struct {
-	port string
-	bin  string   // instead of the server's
-	env  []string // settings of its own
-	cmd  *exec.Cmd
+	port  string
+	bin   string // instead of the server's
+	clock string // a file that says how wrong its clock is
+	cmd   *exec.Cmd
 }
 
 func (n *node) url() string { return "http://127.0.0.1:" + n.port }
@@ -64,7 +66,7 @@ func build(ctx context.Context, dir string, faults bool) (string, error) {
 }
 
 func newServer(c config, dir string) (*server, error) {
-	s := &server{bin: c.bin, dir: dir, fault: c.fault, env: c.env}
+	s := &server{bin: c.bin, dir: dir, data: dir, fault: c.fault, env: c.env}
 	if err := s.startAll(c); err != nil {
 		s.close()
 		return nil, err
@@ -73,10 +75,13 @@ func newServer(c config, dir string) (*server, error) {
 }
 
 func (s *server) startAll(c config) (err error) {
-	if c.database == "postgres" {
-		if s.postgres, err = dbtest.Start(c.postgres); err != nil {
+	if c.disk > 0 {
+		if s.disk, err = mountDisk(c.disk); err != nil {
 			return err
 		}
+	}
+	if err := s.startDatabase(c); err != nil {
+		return err
 	}
 	if c.nodes > 1 {
 		if s.redis, err = redistest.New(); err != nil {
@@ -87,17 +92,7 @@ func (s *server) startAll(c config) (err error) {
 		return err
 	}
 	for i := range max(1, c.nodes) {
-		addr, err := freeAddr()
-		if err != nil {
-			return err
-		}
-		_, port, _ := net.SplitHostPort(addr)
-		n := &node{port: port}
-		if i < len(c.nodeEnv) {
-			n.env = []string{c.nodeEnv[i]}
-		}
-		s.nodes = append(s.nodes, n)
-		if _, err := s.start(n); err != nil {
+		if err := s.addNode(c, i); err != nil {
 			return err
 		}
 	}
@@ -110,6 +105,45 @@ func (s *server) startAll(c config) (err error) {
 		s.toClients, err = newLink(strings.TrimPrefix(s.front(), "http://"))
 	}
 	return err
+}
+
+func (s *server) startDatabase(c config) (err error) {
+	switch {
+	case c.database != "postgres":
+		if s.disk != nil {
+			s.data = s.disk.dir
+		}
+	case s.disk != nil:
+		s.postgres, err = dbtest.StartAt(filepath.Join(s.disk.dir, "postgres"), c.postgres+"\nmin_wal_size = 32MB\nmax_wal_size = 64MB")
+	default:
+		s.postgres, err = dbtest.Start(c.postgres)
+	}
+	return err
+}
+
+func (s *server) addNode(c config, i int) error {
+	addr, err := freeAddr()
+	if err != nil {
+		return err
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	n := &node{port: port, clock: filepath.Join(s.dir, fmt.Sprint("clock", i))}
+	s.nodes = append(s.nodes, n)
+	if i < len(c.clocks) {
+		if err := n.setClock(c.clocks[i]); err != nil {
+			return err
+		}
+	}
+	_, err = s.start(n)
+	return err
+}
+
+// setClock makes the node's clock wrong.
+func (n *node) setClock(by time.Duration) error {
+	if err := os.WriteFile(n.clock+".new", []byte(by.String()), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(n.clock+".new", n.clock)
 }
 
 // lay lays the links behind the nodes, where something is to fail.
@@ -146,7 +180,7 @@ func (s *server) databaseURL() string {
 	if s.postgres != nil {
 		return s.postgres.URL("postgres")
 	}
-	return "sqlite:" + filepath.Join(s.dir, "parley.db")
+	return "sqlite:" + filepath.Join(s.data, "parley.db")
 }
 
 // nodesDatabase is how the nodes reach the database.
@@ -175,10 +209,10 @@ func (s *server) start(n *node) (time.Duration, error) {
 		bin = n.bin
 	}
 	n.cmd = exec.Command(bin, "serve") //nolint:noctx // it ends with kill
-	n.cmd.Env = append(os.Environ(), "PORT="+n.port, "PARLEY_HOST=127.0.0.1", "PARLEY_DATA="+s.dir, "DATABASE_URL="+s.nodesDatabase(),
-		"REDIS_URL="+s.redisURL(), "PARLEY_RATE_LIMIT=off", "PARLEY_LOG_LEVEL=error", "PARLEY_FAULT="+s.fault,
+	n.cmd.Env = append(os.Environ(), "PORT="+n.port, "PARLEY_HOST=127.0.0.1", "PARLEY_DATA="+s.data, "DATABASE_URL="+s.nodesDatabase(),
+		"REDIS_URL="+s.redisURL(), "PARLEY_RATE_LIMIT=off", "PARLEY_LOG_LEVEL=error", "PARLEY_FAULT="+s.fault, "PARLEY_CLOCK="+n.clock,
 		"PARLEY_TRUSTED_PROXIES=127.0.0.1", "PARLEY_CONNECTIONS_PER_PERSON=0")
-	n.cmd.Env = append(append(n.cmd.Env, s.env...), n.env...)
+	n.cmd.Env = append(n.cmd.Env, s.env...)
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -189,7 +223,7 @@ func (s *server) start(n *node) (time.Duration, error) {
 	if err := n.cmd.Start(); err != nil {
 		return 0, err
 	}
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if n.ready() {
 			return time.Since(begun), nil
 		}
@@ -225,7 +259,7 @@ func (s *server) close() {
 		}
 	}
 	if s.balancer != nil {
-		s.balancer.close()
+		s.balancer.kill()
 	}
 	for _, n := range s.nodes {
 		n.kill()
@@ -235,5 +269,8 @@ func (s *server) close() {
 	}
 	if s.postgres != nil {
 		s.postgres.Close()
+	}
+	if s.disk != nil {
+		s.disk.unmount()
 	}
 }

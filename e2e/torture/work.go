@@ -25,7 +25,7 @@ func (p *person) step(ctx context.Context) {
 	c := p.c
 	rooms := slices.Sorted(maps.Keys(p.rooms))
 	p.mu.Unlock()
-	if c == nil || c.Emit("presence-active", map[string]bool{"active": true}) != nil {
+	if !p.connected() {
 		p.h.mu.Lock()
 		p.h.reconnects++
 		p.h.mu.Unlock()
@@ -77,7 +77,10 @@ func (p *person) anyMessage(room string) (some, own string) {
 }
 
 // send sends one message and does not rest before it knows what became of it, or the time is up.
-func (p *person) send(ctx context.Context, room string) {
+func (p *person) send(ctx context.Context, room string) { p.say(ctx, room, "") }
+
+// say is send, of a longer text.
+func (p *person) say(ctx context.Context, room, more string) {
 	p.n++
 	s := &sent{
 		user: p.id, clientID: fmt.Sprintf("%s-%d", p.name, p.n), room: room, text: fmt.Sprintf("<%s-%d>", p.name, p.n), begun: time.Now(),
@@ -88,7 +91,7 @@ func (p *person) send(ctx context.Context, room string) {
 		p.h.mu.Lock()
 		s.tried = time.Now()
 		p.h.mu.Unlock()
-		a, err := p.ask(ctx, "chat-message", map[string]any{"roomId": room, "clientId": s.clientID, "text": s.text})
+		a, err := p.ask(ctx, "chat-message", map[string]any{"roomId": room, "clientId": s.clientID, "text": s.text + more})
 		switch {
 		case err != nil || a.Code == "retry":
 			s.unsure = true
@@ -99,14 +102,9 @@ func (p *person) send(ctx context.Context, room string) {
 				return
 			}
 		case a.Success:
-			var in struct {
-				MessageID string
-				Seq       int64
-			}
-			unmarshal(a.raw, &in)
-			p.h.settle(s, acked, in.MessageID, in.Seq)
+			p.acknowledge(s, a)
 			if p.rand.IntN(10) == 0 {
-				p.repeat(ctx, s)
+				p.repeat(ctx, s, more)
 			}
 			return
 		case a.Code == "unavailable" && tries > 1:
@@ -132,9 +130,19 @@ func (p *person) settleRefused(s *sent, a answer) {
 	}
 }
 
+// acknowledge records a yes.
+func (p *person) acknowledge(s *sent, a answer) {
+	var in struct {
+		MessageID string
+		Seq       int64
+	}
+	unmarshal(a.raw, &in)
+	p.h.settle(s, acked, in.MessageID, in.Seq)
+}
+
 // repeat sends an acknowledged message again: the answer must be the same.
-func (p *person) repeat(ctx context.Context, s *sent) {
-	a, err := p.ask(ctx, "chat-message", map[string]any{"roomId": s.room, "clientId": s.clientID, "text": s.text})
+func (p *person) repeat(ctx context.Context, s *sent, more string) {
+	a, err := p.ask(ctx, "chat-message", map[string]any{"roomId": s.room, "clientId": s.clientID, "text": s.text + more})
 	if err != nil || !a.Success {
 		return
 	}

@@ -74,13 +74,21 @@ var started atomic.Bool
 
 // Start makes a cluster in a new folder, with extra settings for postgresql.conf, and starts it on a free port.
 func Start(settings string) (*Cluster, error) {
+	dir, err := os.MkdirTemp("", "parley-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	return StartAt(dir, settings)
+}
+
+// StartAt is Start in a folder that there is, or that is made; it is removed with the cluster.
+func StartAt(dir, settings string) (*Cluster, error) {
 	started.Store(true)
 	bin, err := binaries()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "parley-postgres-")
-	if err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	c := &Cluster{dir: dir, bin: bin}
@@ -193,12 +201,20 @@ func (c *Cluster) Run() error {
 }
 
 func (c *Cluster) sql(text string) error {
+	_, err := c.ask(text)
+	return err
+}
+
+// ask runs a statement and returns what it answers, as text.
+func (c *Cluster) ask(text string) (string, error) {
 	cmd := exec.Command(filepath.Join(c.bin, "psql"), "-qAtX", "-d", c.URL("postgres"), "-c", text) //nolint:noctx // one short statement
 	cmd.Env = append(os.Environ(), "PGCONNECT_TIMEOUT=5")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	out, err := cmd.CombinedOutput()
+	answer := strings.TrimSpace(string(out))
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, answer)
 	}
-	return nil
+	return answer, nil
 }
 
 // Signal sends a signal to all of the cluster's processes.
@@ -215,6 +231,22 @@ func (c *Cluster) Signal(sig syscall.Signal) {
 // Kill ends the cluster as a crash would.
 func (c *Cluster) Kill() {
 	c.Signal(syscall.SIGKILL)
+	<-c.done
+}
+
+// Running reports whether it has not ended, by itself or killed.
+func (c *Cluster) Running() bool {
+	select {
+	case <-c.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stop shuts the cluster down as its operator does: whoever is connected is sent away.
+func (c *Cluster) Stop() {
+	_ = c.cmd.Process.Signal(syscall.SIGINT)
 	<-c.done
 }
 
