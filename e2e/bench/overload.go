@@ -6,11 +6,13 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
 var overloadFigures = []string{
-	"goodput, % of the peak", "peak, messages/s", "offered, messages/s", "refused/s", "p99 of acknowledgements, ms", "recovered after, s", "memory at most, MiB",
+	"goodput, % of the peak", "peak, messages/s", "offered, messages/s", "refused/s", "p99 of acknowledgements, ms", "recovered after, s",
+	"of that for what people still had to send, s, at least", "memory at most, MiB",
 }
 
 const (
@@ -21,8 +23,17 @@ const (
 
 // overload measures how many of ten times as many messages as the server can take are acknowledged, and how long it takes until all is
 // as before when half of what it can take is sent again. People send one message at a time, and come back with it when they are told
-// to; who waits for an answer writes no other.
+// to; who waits for an answer writes no other. So when it is over, all of them still have one to send, for which there is the other half:
+// the slower the server is, the longer that alone takes.
 func overload(g *generator, s *instance, d time.Duration) ([]float64, error) {
+	figures, err := measureOverload(g, s, d)
+	if err != nil {
+		err = fmt.Errorf("%w; the server has closed connections: %s", err, s.closed())
+	}
+	return figures, err
+}
+
+func measureOverload(g *generator, s *instance, d time.Duration) ([]float64, error) {
 	if err := g.connect(flooders); err != nil {
 		return nil, err
 	}
@@ -49,10 +60,26 @@ func overload(g *generator, s *instance, d time.Duration) ([]float64, error) {
 	}
 	took := time.Since(begun).Seconds()
 	goodput, offered, refused, slow := float64(f.acked)/took/peak*100, float64(f.offered)/took, float64(f.refused)/took, f.latency(0.99)
+	backlog := float64(len(f.sent)) / (peak / 2)
 	if err := f.open(peak/2, 5*d); err != nil {
 		return nil, err
 	}
-	return []float64{goodput, peak, offered, refused, slow, f.recovered(), most}, nil
+	return []float64{goodput, peak, offered, refused, slow, f.recovered(), backlog, most}, nil
+}
+
+// closed says why the server has closed connections, as it counts that.
+func (s *instance) closed() string {
+	text, err := s.get("/metrics")
+	if err != nil {
+		return err.Error()
+	}
+	var why []string
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "parley_connections_closed_total{") {
+			why = append(why, strings.TrimSpace(strings.TrimPrefix(line, "parley_connections_closed_total")))
+		}
+	}
+	return strings.Join(why, ", ")
 }
 
 // flood is the people who send.
