@@ -250,7 +250,7 @@ func (t *trial) fillDisk() error {
 	if err := t.server.disk.fill(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if t.h.sawSince(t.last().struck) {
 			return nil
 		}

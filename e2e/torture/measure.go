@@ -206,7 +206,7 @@ var bounds = map[string]bound{
 	"cut":                {resumed: 5 * time.Second},
 	"balancer":           {resumed: 5 * time.Second},
 	"balancer-reload":    {resumed: 5 * time.Second},
-	"slow":               {grown: 256 << 20, invisible: true},
+	"slow":               {grown: 256 << 20},
 	"upgrade":            {resumed: 5 * time.Second, invisible: true},
 	"roll":               {resumed: 5 * time.Second, invisible: true},
 }
