@@ -536,6 +536,58 @@ func TestAGroupHasABoundOfItsOwn(t *testing.T) {
 	}
 }
 
+// What waits for all clients together has a bound too: the one that would exceed it is closed, although its own queue is not full.
+func TestOutboundMemory(t *testing.T) {
+	const bound = 1 << 20
+	f := newFixture(t, Options{
+		MaxQueueBytes: 64 << 20, MaxQueueMessages: 1 << 20, MaxOutboundBytes: bound, PingInterval: time.Hour, WriteTimeout: time.Hour,
+	})
+	for range 4 {
+		f.openWS("EIO=4&transport=websocket").read() // and no more
+	}
+	sessions := f.srv.Sessions()
+	m := NewMessage(true, make([]byte, 64<<10))
+	settled := func(s *Session) bool { // it has been written to, or has fallen behind
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.bytes == 0 || !s.link.writable(s)
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for i := 0; len(f.ended) == 0; i++ {
+		s := sessions[i%len(sessions)]
+		for !settled(s) && len(f.ended) == 0 && time.Now().Before(deadline) {
+			time.Sleep(50 * time.Microsecond)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nobody was closed, %d bytes wait", f.srv.Outbound())
+		}
+		_ = s.SendOne(m) // one of them is closed in the end
+		if waiting := f.srv.Outbound(); waiting > bound+2*int64(m.Len()) {
+			t.Fatalf("%d bytes wait", waiting)
+		}
+	}
+	f.expectEnd(ReasonOutboundMemory)
+	lively := f.openWS("EIO=4&transport=websocket")
+	lively.read()
+	lively.send(frame(fin|text, "4still here"))
+	lively.expect("1:4still here")
+}
+
+func TestDisallowUpgrades(t *testing.T) {
+	f := newFixture(t, Options{DisallowUpgrades: true})
+	_, body := f.do("GET", polling, "")
+	if !strings.Contains(body, `"upgrades":[]`) {
+		t.Error(body)
+	}
+	sid := f.openPolling()
+	if status, body := f.do("GET", "EIO=4&transport=websocket&sid="+sid, ""); status != http.StatusBadRequest {
+		t.Errorf("an upgrade all the same: %d %s", status, body)
+	}
+	if f.srv.Session(sid) == nil {
+		t.Error("the session has ended")
+	}
+}
+
 // However sessions end, nothing of them stays.
 func TestNothingIsLeft(t *testing.T) {
 	f := newFixture(t, Options{})
