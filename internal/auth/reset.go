@@ -48,7 +48,7 @@ func (s *Accounts) MintReset(ctx context.Context, j ResetJob) (Reset, error) {
 	return r, err
 }
 
-// ResetPassword sets a new password for who has a token from a letter, which is used up, and ends all sessions of the account. Nobody is
+// ResetPassword sets a new password for who has a token, from a letter or an administrator, which is used up, and ends all sessions of the account. Nobody is
 // signed in by it: a second factor is asked for as ever.
 func (s *Accounts) ResetPassword(ctx context.Context, token, password string) error {
 	hashed, err := s.Passwords.Hash(ctx, "", password) // before the token is used up: a password that is refused costs nothing
@@ -57,13 +57,19 @@ func (s *Accounts) ResetPassword(ctx context.Context, token, password string) er
 	}
 	var userID string
 	err = s.db().Tx(ctx, func(tx *db.Tx) (err error) {
-		if userID, _, err = consume(ctx, tx, s.now(), resetToken, token, ""); err != nil {
+		var maker string
+		if userID, maker, err = consume(ctx, tx, s.now(), resetToken, token, ""); err != nil {
 			return err
+		}
+		if maker != "" {
+			if err = stillAbove(ctx, tx, maker, userID); err != nil {
+				return err
+			}
 		}
 		if _, err = tx.Exec(ctx, `DELETE FROM devices WHERE user_id = $1`, userID); err != nil { // whoever had the password may have signed in
 			return err
 		}
-		return s.notify(ctx, tx, userID, "", "the password of your account was reset by a link from a letter, and all devices were signed out")
+		return s.notify(ctx, tx, userID, "", "the password of your account was reset by a link, and all devices were signed out")
 	})
 	if err != nil {
 		return asUnsaved(err)

@@ -171,6 +171,23 @@ func (s *Sessions) Revoke(ctx context.Context, userID, sessionID, reason string)
 	return nil
 }
 
+// RevokeAll ends all sessions of a person, and returns how many they were; their connections close.
+func (s *Sessions) RevokeAll(ctx context.Context, userID, reason string) (int, error) {
+	var ended []string
+	err := s.DB.Tx(ctx, func(tx *db.Tx) error {
+		rows, err := tx.Query(ctx, `UPDATE sessions SET revoked_at = `+tx.Dialect().Now()+` WHERE user_id = $1 AND revoked_at IS NULL RETURNING id`, userID)
+		ended, err = db.Scan(rows, err, func(rows *sql.Rows, id *string) error { return rows.Scan(id) })
+		return err
+	})
+	if err != nil {
+		return 0, unsaved(err)
+	}
+	if len(ended) > 0 && s.Ended != nil {
+		s.Ended(chat.Ended{UserID: userID, SessionIDs: ended, Reason: reason})
+	}
+	return len(ended), nil
+}
+
 // Replace ends a session in favour of another one of the same person: its connections go on, as the new one's.
 func (s *Sessions) Replace(ctx context.Context, userID, sessionID string) error {
 	err := s.DB.Tx(ctx, func(tx *db.Tx) error {

@@ -16,15 +16,16 @@ import (
 
 // Invitation lets its bearers sign up, or join a room. The token is known only when it is made: the database has its hash.
 type Invitation struct {
-	ID        string
-	RoomID    string // empty: to the server
-	RoomName  string
-	Role      Role
-	CreatedBy string
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	MaxUses   int
-	Uses      int
+	ID          string
+	RoomID      string // empty: to the server
+	RoomName    string
+	Role        Role
+	CreatedBy   string
+	CreatorName string
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	MaxUses     int
+	Uses        int
 
 	makerRole Role     // on the server
 	inRoom    Role     // the maker's in the room; empty when they are not in it
@@ -74,7 +75,7 @@ func (c *Chat) Invite(ctx context.Context, a Actor, d InvitationDraft) (Invitati
 	token := base64.RawURLEncoding.EncodeToString(raw[:])
 	now := c.now()
 	inv := Invitation{
-		ID: c.newID(), RoomID: d.RoomID, Role: d.Role, CreatedBy: a.UserID, CreatedAt: fromMicros(micros(now)),
+		ID: c.newID(), RoomID: d.RoomID, Role: d.Role, CreatedBy: a.UserID, CreatorName: a.Name, CreatedAt: fromMicros(micros(now)),
 		ExpiresAt: fromMicros(micros(now.Add(d.Valid))), MaxUses: d.MaxUses,
 	}
 	err := c.db.Tx(ctx, func(tx *db.Tx) error {
@@ -113,14 +114,14 @@ func mayInvite(ctx context.Context, q db.Querier, a Actor, roomID string) error 
 }
 
 // selectInvitations are those whose makers are here, with what they are now: see [Chat.stands].
-const selectInvitations = `SELECT i.id, i.room_id, r.name, i.role, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses, c.role, cm.role, r.kind
+const selectInvitations = `SELECT i.id, i.room_id, r.name, i.role, i.created_by, i.created_at, i.expires_at, i.max_uses, i.uses, c.name, c.role, cm.role, r.kind
 	FROM invitations i JOIN users c ON c.id = i.created_by AND c.deactivated_at IS NULL LEFT JOIN rooms r ON r.id = i.room_id
 	LEFT JOIN memberships cm ON cm.room_id = i.room_id AND cm.user_id = i.created_by AND cm.left_seq IS NULL `
 
 func scanInvitation(row interface{ Scan(...any) error }, i *Invitation) error {
 	var room, name, inRoom, kind sql.NullString
 	var created, expires int64
-	err := row.Scan(&i.ID, &room, &name, &i.Role, &i.CreatedBy, &created, &expires, &i.MaxUses, &i.Uses, &i.makerRole, &inRoom, &kind)
+	err := row.Scan(&i.ID, &room, &name, &i.Role, &i.CreatedBy, &created, &expires, &i.MaxUses, &i.Uses, &i.CreatorName, &i.makerRole, &inRoom, &kind)
 	i.inRoom, i.roomKind = Role(inRoom.String), RoomKind(kind.String)
 	i.RoomID, i.RoomName, i.CreatedAt, i.ExpiresAt = room.String, name.String, fromMicros(created), fromMicros(expires)
 	return err

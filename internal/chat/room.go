@@ -269,21 +269,27 @@ func (c *Chat) UpdateRoom(ctx context.Context, a Actor, roomID string, change Ro
 			return errorf(Forbidden, "Only the room's owner or an administrator can change it")
 		}
 		before, err := findRoom(b.ctx, b.tx, roomID)
-		if err != nil {
-			return err
+		if err == nil {
+			out, err = b.update(a, before, change)
 		}
-		if out, err = b.apply(before, change); err != nil || out == before {
-			return err
-		}
-		e := Entry{RoomID: roomID, Kind: KindUpdate, ActorID: a.UserID, ActorName: a.Name}
-		if out.LastSeq, err = b.append(&e); err != nil {
-			return err
-		}
-		e.Room = &out
-		b.publish(Event{Entry: &e})
-		return nil
+		return err
 	})
 	return out, err
+}
+
+// update changes a room, and tells of it if there is anything to tell.
+func (b *batch) update(a Actor, before Room, change RoomChange) (Room, error) {
+	out, err := b.apply(before, change)
+	if err != nil || out == before {
+		return out, err
+	}
+	e := Entry{RoomID: before.ID, Kind: KindUpdate, ActorID: a.UserID, ActorName: a.Name}
+	if out.LastSeq, err = b.append(&e); err != nil {
+		return out, err
+	}
+	e.Room = &out
+	b.publish(Event{Entry: &e})
+	return out, nil
 }
 
 func (b *batch) apply(r Room, change RoomChange) (Room, error) {

@@ -257,11 +257,8 @@ func (t *terminal) setPassword(ctx context.Context, in loginPassword) error {
 }
 
 func (t *terminal) endSessions(ctx context.Context, u chat.User) error {
-	list, err := t.accounts.Sessions.List(ctx, u.ID)
-	for _, s := range list {
-		err = errors.Join(err, t.accounts.Sessions.Revoke(ctx, u.ID, s.ID, "Signed out by an administrator"))
-	}
-	return t.done(err, "%d sessions of %s have ended", len(list), u.Login)
+	n, err := t.accounts.Sessions.RevokeAll(ctx, u.ID, "Signed out by an administrator")
+	return t.done(err, "%d sessions of %s have ended", n, u.Login)
 }
 
 // invite makes an invitation in the name of the first owner.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 )
@@ -22,6 +23,13 @@ func limitMemory(set int64) int64 {
 		debug.SetMemoryLimit(set)
 	}
 	return set
+}
+
+// usedMemory is how much of it the process has, in bytes.
+func usedMemory() int64 {
+	samples := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(samples)
+	return int64(samples[0].Value.Uint64() - samples[1].Value.Uint64()) //nolint:gosec // no machine has so much
 }
 
 // availableMemory is nine tenths of what the container may use, or three quarters of the machine's memory, whichever is less.

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"parley/internal/live"
 	"parley/internal/telemetry"
 )
 
@@ -55,6 +56,30 @@ func (p *program) observe() {
 	})
 	m.Gauge("parley_nodes_queue", "Messages that wait to be told to the other nodes.", func() float64 { return float64(p.peers.Queued()) })
 	m.Counter("parley_nodes_dropped_total", "Messages that were not told to the other nodes.", func() float64 { return float64(p.peers.Dropped()) })
+}
+
+// settings are those in force, for those who administer the server.
+func (p *program) settings() live.Settings {
+	out := live.Settings{Version: Version, Database: string(p.db.Dialect)}
+	for _, s := range p.config.Settings() {
+		out.List = append(out.List, live.Setting(s))
+	}
+	return out
+}
+
+// numbers is how this node is, for those who administer the server.
+func (p *program) numbers() live.Numbers {
+	t := p.metrics.Totals()
+	n := live.Numbers{
+		Node: p.node[:10], Host: p.host, At: time.Since(p.started).Milliseconds(), Connections: p.door.Connections(), People: p.door.Online(),
+		Messages: t.Messages, Deliveries: t.Deliveries, Acks: t.Acks, Queue: p.chat.Queued(), Outbound: p.door.Outbound(),
+		Memory: usedMemory(), MemoryLimit: p.memory, Pressure: p.door.Pressure(),
+	}
+	n.Unindexed, _ = p.chat.SearchLag()
+	if p.peers != nil {
+		n.Untold = p.peers.Queued()
+	}
+	return n
 }
 
 func truth(yes bool) float64 {

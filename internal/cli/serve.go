@@ -85,13 +85,16 @@ type program struct {
 	http     *http.Server
 	stopping atomic.Bool // it is about to drain
 	memory   int64       // bytes that it may use
+	host     string      // the machine's name
+	started  time.Time
 }
 
 // build is the composition root: the only place that knows all the parts.
 func build(ctx context.Context, c config.Config, stderr io.Writer, pages preview.Options) (*program, error) {
-	p := &program{config: c, node: engineio.NewID(), log: telemetry.NewLog(stderr, c.LogLevel, c.LogFormat), metrics: telemetry.NewMetrics()}
+	p := &program{config: c, node: engineio.NewID(), started: time.Now(), log: telemetry.NewLog(stderr, c.LogLevel, c.LogFormat), metrics: telemetry.NewMetrics()}
 	var err error
 	p.memory = limitMemory(int64(c.MemoryLimit))
+	p.host, _ = os.Hostname() // a machine without a name has none
 	p.db, err = db.Open(ctx, db.Options{URL: c.DatabaseURL, Dir: c.Data, MaxConns: c.DatabaseConns, Lost: p.diskLost})
 	if err != nil {
 		return nil, err
@@ -230,6 +233,9 @@ func (p *program) doorOptions(sessions *auth.Sessions) live.Options {
 			WriteTimeout: c.WriteTimeout,
 		},
 		Tracer:    p.tracer(),
+		Settings:  p.settings(),
+		Numbers:   p.numbers,
+		AckBounds: telemetry.AckBounds(),
 		Overload:  live.Overload{Wait: c.OverloadWait, Lag: c.OverloadLag, Memory: p.memory},
 		Admission: live.Admission{AllowedOrigins: c.AllowedOrigins, PerIP: c.ConnsPerIP},
 		Metrics: live.Metrics{

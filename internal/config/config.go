@@ -31,12 +31,12 @@ type Config struct {
 	Data           string   `env:"PARLEY_DATA" default:"./data" help:"Folder of the embedded database."`
 
 	PublicURL string `env:"PARLEY_PUBLIC_URL" name:"public-url" default:"" help:"Where people find the server, as https://chat.example.com: for links in letters, passkeys and sign-in elsewhere. Unset: http://localhost with the port."`
-	SecretKey string `env:"PARLEY_SECRET_KEY" name:"secret-key" default:"" help:"Key of at least 32 random bytes, in base64, that seals secrets in the database; the same on all nodes. Unset: a file secret.key in PARLEY_DATA, made at the first start."`
+	SecretKey string `secret:"true" env:"PARLEY_SECRET_KEY" name:"secret-key" default:"" help:"Key of at least 32 random bytes, in base64, that seals secrets in the database; the same on all nodes. Unset: a file secret.key in PARLEY_DATA, made at the first start."`
 
 	SMTPHost     string `env:"PARLEY_SMTP_HOST" name:"smtp-host" default:"" help:"Server that takes the mail: invitations, password resets, digests. Unset: no mail."`
 	SMTPPort     int    `env:"PARLEY_SMTP_PORT" name:"smtp-port" default:"587" help:"Its port."`
 	SMTPUser     string `env:"PARLEY_SMTP_USER" name:"smtp-user" default:"" help:"Name to sign in with there; unset: without."`
-	SMTPPassword string `env:"PARLEY_SMTP_PASSWORD" name:"smtp-password" default:"" help:"Password to sign in with there."`
+	SMTPPassword string `secret:"true" env:"PARLEY_SMTP_PASSWORD" name:"smtp-password" default:"" help:"Password to sign in with there."`
 	SMTPFrom     string `env:"PARLEY_SMTP_FROM" name:"smtp-from" default:"" help:"Sender of the mail, as Parley <parley@example.com>. Unset: parley at the public URL's host."`
 	SMTPSecurity string `env:"PARLEY_SMTP_SECURITY" name:"smtp-security" default:"starttls" enum:"starttls,tls,none" help:"How the connection to it is encrypted: starttls, tls (from the beginning, port 465), or none."`
 	GuessLimit   Rate   `env:"PARLEY_GUESS_LIMIT" name:"guess-limit" default:"20/h" help:"Wrong passwords that can be tried at one account from browsers that have not signed in to it before, all of them together."`
@@ -46,7 +46,7 @@ type Config struct {
 
 	OIDCIssuer      string   `env:"PARLEY_OIDC_ISSUER" name:"oidc-issuer" default:"" help:"OpenID provider that people may sign in with, as https://id.example.com. Its redirect URI is the public URL with /api/oidc/callback."`
 	OIDCClientID    string   `env:"PARLEY_OIDC_CLIENT_ID" name:"oidc-client-id" default:"" help:"What the server is known as there."`
-	OIDCSecret      string   `env:"PARLEY_OIDC_CLIENT_SECRET" name:"oidc-client-secret" default:"" help:"Its secret there; unset for a public client."`
+	OIDCSecret      string   `secret:"true" env:"PARLEY_OIDC_CLIENT_SECRET" name:"oidc-client-secret" default:"" help:"Its secret there; unset for a public client."`
 	OIDCName        string   `env:"PARLEY_OIDC_NAME" name:"oidc-name" default:"OpenID" help:"What people know the provider as."`
 	OIDCScopes      []string `env:"PARLEY_OIDC_SCOPES" name:"oidc-scopes" default:"openid,profile,email" help:"What is asked for there (comma list)."`
 	OIDCSignUp      bool     `env:"PARLEY_OIDC_SIGN_UP" name:"oidc-sign-up" default:"true" negatable:"" help:"Whether who comes from there for the first time gets an account."`
@@ -56,7 +56,7 @@ type Config struct {
 	LDAPStartTLS     bool   `env:"PARLEY_LDAP_STARTTLS" name:"ldap-starttls" default:"true" negatable:"" help:"Whether ldap:// is encrypted by StartTLS; turned off, passwords travel in the clear."`
 	LDAPCA           string `env:"PARLEY_LDAP_CA" name:"ldap-ca" default:"" help:"File with the certificates (PEM) that vouch for the directory; unset: the system's."`
 	LDAPBindDN       string `env:"PARLEY_LDAP_BIND_DN" name:"ldap-bind-dn" default:"" help:"Who searches the directory; unset: anybody may."`
-	LDAPBindPassword string `env:"PARLEY_LDAP_BIND_PASSWORD" name:"ldap-bind-password" default:"" help:"The searcher's password."`
+	LDAPBindPassword string `secret:"true" env:"PARLEY_LDAP_BIND_PASSWORD" name:"ldap-bind-password" default:"" help:"The searcher's password."`
 	LDAPBase         string `env:"PARLEY_LDAP_BASE" name:"ldap-base" default:"" help:"People are searched below it, as ou=people,dc=example,dc=com."`
 	LDAPFilter       string `env:"PARLEY_LDAP_FILTER" name:"ldap-filter" default:"(uid={login})" help:"Filter that finds a person by the name they have entered."`
 	LDAPID           string `env:"PARLEY_LDAP_ID_ATTRIBUTE" name:"ldap-id-attribute" default:"entryUUID" help:"Attribute that never changes of a person; objectGUID in Active Directory."`
@@ -120,11 +120,12 @@ type Config struct {
 	WebTransport    string        `env:"PARLEY_WEBTRANSPORT_ADDR" name:"webtransport-addr" default:"" help:"UDP address, as :443, at which clients may connect by WebTransport too, over HTTP/3; needs a certificate. Empty is none."`
 	TLSCert         string        `env:"PARLEY_TLS_CERT" name:"tls-cert" default:"" help:"File with the certificate chain (PEM) for WebTransport; read again when it changes."`
 	TLSKey          string        `env:"PARLEY_TLS_KEY" name:"tls-key" default:"" help:"File with the certificate's private key (PEM)."`
-	SocketAdmin     string        `env:"PARLEY_SOCKET_ADMIN" name:"socket-admin" default:"" help:"Name and bcrypt hash, as admin:$2y$10$… (htpasswd -nB admin), of those who may watch this server's connections on the Socket.IO admin page, numbers only; empty is nobody."`
+	SocketAdmin     string        `secret:"true" env:"PARLEY_SOCKET_ADMIN" name:"socket-admin" default:"" help:"Name and bcrypt hash, as admin:$2y$10$… (htpasswd -nB admin), of those who may watch this server's connections on the Socket.IO admin page, numbers only; empty is nobody."`
 	OTLPEndpoint    string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" name:"otlp-endpoint" default:"" help:"Collector that traces are sent to by OTLP over HTTP, as http://localhost:4318; empty is none."`
-	OTLPHeaders     []string      `env:"OTEL_EXPORTER_OTLP_HEADERS" name:"otlp-headers" help:"Headers for the collector, as name=value (comma list)."`
+	OTLPHeaders     []string      `secret:"true" env:"OTEL_EXPORTER_OTLP_HEADERS" name:"otlp-headers" help:"Headers for the collector, as name=value (comma list)."`
 	TraceShare      float64       `env:"OTEL_TRACES_SAMPLER_ARG" name:"trace-share" default:"0.1" help:"Share of the events that are traced, 0 to 1."`
 	proxies         []netip.Prefix
+	given           map[string]bool // variables whose setting was set, by whatever means
 }
 
 // Size is a number of bytes, written like 64KiB.
@@ -192,13 +193,14 @@ func Parse(args []string, out io.Writer) (Config, error) {
 		return c, err
 	}
 	ignoreEmptyVariables(k.Model)
-	_, err = k.Parse(args)
+	parsed, err := k.Parse(args)
 	if helped {
 		return c, ErrHelp
 	}
 	if err != nil {
 		return c, err
 	}
+	c.given = givenVariables(k.Model, parsed)
 	return c, c.Check()
 }
 

@@ -43,7 +43,11 @@ type Options struct {
 	// ClientIP tells whose limits a request counts against; default the peer's address.
 	ClientIP func(*http.Request) string
 	Metrics  Metrics
-	Tracer   trace.Tracer // nil for none
+	Settings Settings       // in force
+	Numbers  func() Numbers // how this node is
+	// AckBounds are the upper bounds, in seconds, by which Numbers counts acknowledgements.
+	AckBounds []float64
+	Tracer    trace.Tracer // nil for none
 }
 
 // Metrics are hooks for what is counted; each may be nil.
@@ -74,6 +78,7 @@ type Door struct {
 	sequence *sequencer
 	hears    *hears
 	watcher  *watcher // nil before Watch
+	watching watching
 	draining atomic.Bool
 	counted  atomic.Int64    // how many people there were, as everybody was told last
 	life     context.Context //nolint:containedctx // it ends with the door

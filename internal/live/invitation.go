@@ -13,6 +13,7 @@ type wireInvitation struct {
 	RoomName     string    `json:"roomName,omitempty"`
 	Role         chat.Role `json:"role"`
 	CreatedBy    string    `json:"createdBy"`
+	Username     string    `json:"username"` // of who made it
 	CreatedAt    string    `json:"createdAt"`
 	ExpiresAt    string    `json:"expiresAt"`
 	MaxUses      int       `json:"maxUses"`
@@ -21,7 +22,7 @@ type wireInvitation struct {
 
 func toWireInvitation(i chat.Invitation) wireInvitation {
 	return wireInvitation{
-		InvitationID: i.ID, RoomID: i.RoomID, RoomName: i.RoomName, Role: i.Role, CreatedBy: i.CreatedBy, CreatedAt: timestamp(i.CreatedAt),
+		InvitationID: i.ID, RoomID: i.RoomID, RoomName: i.RoomName, Role: i.Role, CreatedBy: i.CreatedBy, Username: i.CreatorName, CreatedAt: timestamp(i.CreatedAt),
 		ExpiresAt: timestamp(i.ExpiresAt), MaxUses: i.MaxUses, Uses: i.Uses,
 	}
 }

@@ -30,6 +30,9 @@ type nodeMessage struct {
 	Who   bool        `json:"who,omitempty"`   // asks the others who is connected to them
 	Sorry bool        `json:"sorry,omitempty"` // it could not tell something that it should have told
 
+	AskNumbers string   `json:"askNumbers,omitempty"` // the node that asks the others how they are
+	Numbers    *Numbers `json:"numbers,omitempty"`
+
 	Follow *chat.Follow `json:"follow,omitempty"`
 	// Spent is what was taken of the limits that hold on all nodes together: by limit, and whose it is.
 	Spent map[string]map[string]int `json:"spent,omitempty"`
@@ -89,6 +92,11 @@ func (d *Door) heardFrom(message []byte) {
 		d.limits.charge(m.Spent)
 	case m.Sorry:
 		d.hears.lookAtAll()
+	case m.AskNumbers != "":
+		n := d.o.Numbers()
+		d.tellNodes(nodeMessage{Numbers: &n}, nodeTopic(m.AskNumbers))
+	case m.Numbers != nil:
+		d.heardNumbers(*m.Numbers)
 	case m.Who:
 		d.tellNodes(nodeMessage{Here: d.people.ofThisNode()})
 	}

@@ -29,6 +29,7 @@ var told = []Described{
 	tells[presenceNotice]("presence"),
 	tells[typingNotice]("typing-indicator"),
 	tells[sessionNew]("session-new"),
+	tells[numbersTold]("admin-stats"),
 	tells[linkClaimed]("device-link-claimed"),
 	tells[sessionEnded]("session-ended"),
 	tells[serverRestarting]("server-restarting"),

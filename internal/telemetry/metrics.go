@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 )
 
 // Metrics are the counters and histograms of one server. Labels have few values, which do not grow with what clients do.
@@ -18,6 +19,7 @@ type Metrics struct {
 	closed     *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 	events     *prometheus.HistogramVec
+	acks       prometheus.Histogram // of events
 	limited    *prometheus.CounterVec
 	behind     prometheus.Counter
 	batch      prometheus.Histogram
@@ -66,6 +68,7 @@ func NewMetrics() *Metrics {
 		forwarded: counters("parley_requests_forwarded_total",
 			"Requests sent on to the node of their session, by outcome: answered, or failed.", "outcome"),
 	}
+	m.acks = m.events.WithLabelValues("chat-message", "ok").(prometheus.Histogram) //nolint:forcetypeassert // a vector of histograms has them
 	m.durable, m.ephemeral = m.delivered.WithLabelValues("durable"), m.delivered.WithLabelValues("ephemeral")
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.opened, m.closed, m.refused, m.events, m.limited, m.behind, m.batch, m.commitTime, m.jobs, m.messages, m.delivered, m.frames, m.writes, m.bytes, m.filled, m.heard, m.forwarded)
@@ -99,6 +102,39 @@ func (m *Metrics) Build(version, database string) {
 // Database tells of a pool of connections.
 func (m *Metrics) Database(pool *sql.DB) {
 	m.registry.MustRegister(collectors.NewDBStatsCollector(pool, "parley"))
+}
+
+// Totals are what has been counted since the start.
+type Totals struct {
+	Messages, Deliveries int64
+	Acks                 []int64 // messages by how long their acknowledgement took: up to each of AckBounds, and longer
+}
+
+// AckBounds are the bounds of Totals.Acks in seconds.
+func AckBounds() []float64 { return latencies }
+
+// Totals reads them.
+func (m *Metrics) Totals() Totals {
+	t := Totals{Messages: valueOf(m.messages), Deliveries: valueOf(m.durable) + valueOf(m.ephemeral), Acks: make([]int64, len(latencies)+1)}
+	var out dto.Metric
+	if err := m.acks.Write(&out); err != nil {
+		return t
+	}
+	before := uint64(0) // a bucket counts those before it too
+	for i, b := range out.GetHistogram().GetBucket() {
+		t.Acks[i] = int64(b.GetCumulativeCount() - before)
+		before = b.GetCumulativeCount()
+	}
+	t.Acks[len(latencies)] = int64(out.GetHistogram().GetSampleCount() - before)
+	return t
+}
+
+func valueOf(c prometheus.Counter) int64 {
+	var out dto.Metric
+	if c.Write(&out) != nil {
+		return 0
+	}
+	return int64(out.GetCounter().GetValue())
 }
 
 // Handler serves the metrics.

@@ -6,8 +6,9 @@ import type { Plugin } from 'vite';
 /** The parts of the shell that the build only copies. */
 const COPIED = ['theme.js', 'icon.svg', 'icon-unread.svg', 'icon-mention.svg', 'icon-192.png', 'badge-96.png', 'manifest.webmanifest'];
 
-/** What is not kept before it is used: languages but English, the emoji and the grammars of code, which are larger than all the rest together. */
-const LATER = /^assets\/(data|lowlight|lang-[a-z]+)-/;
+/** What is not kept before it is used: languages but English, the emoji and the grammars of code, which are larger than all the rest together, and
+ * what administrators alone use. */
+const LATER = /^assets\/(data|lowlight|Admin|lang-[a-z]+)-/;
 
 /** Tells the service worker what the page's shell is made of. */
 export function shell(): Plugin {

@@ -26,6 +26,7 @@ export interface ServerEvents {
   'presence': (payload: PresenceNotice) => void;
   'typing-indicator': (payload: TypingNotice) => void;
   'session-new': (payload: SessionNew) => void;
+  'admin-stats': (payload: NumbersTold) => void;
   'device-link-claimed': (payload: LinkClaimed) => void;
   'session-ended': (payload: SessionEnded) => void;
   'server-restarting': (payload: ServerRestarting) => void;
@@ -67,6 +68,15 @@ export interface Requests {
   'people-sync': { payload: PeopleSyncRequest; answer: PeopleReply };
   'person-role': { payload: PersonRoleRequest; answer: PersonReply };
   'person-deactivate': { payload: PersonDeactivateRequest; answer: PersonReply };
+  'admin-people': { payload: AdminPeopleRequest; answer: AdminPeopleReply };
+  'admin-sign-out': { payload: PersonRequest; answer: Done };
+  'admin-reset-link': { payload: PersonRequest; answer: ResetLinkReply };
+  'admin-factors-reset': { payload: PersonRequest; answer: Done };
+  'admin-rooms': { payload: AdminRoomsRequest; answer: AdminRoomsReply };
+  'admin-room-update': { payload: AdminRoomUpdateRequest; answer: AdminRoomReply };
+  'admin-room-owner': { payload: MemberRequest; answer: AdminRoomReply };
+  'admin-settings': { payload: Record<string, never>; answer: AdminSettingsReply };
+  'admin-stats': { payload: AdminStatsRequest; answer: AdminStatsReply };
   'who-is-here': { payload: HereRequest; answer: HereReply };
   'presence-active': { payload: PresenceActiveRequest; answer: Done };
   'invite-create': { payload: InviteCreateRequest; answer: InviteReply };
@@ -250,6 +260,10 @@ export interface SessionNew {
   device: string;
   address: string;
   createdAt: string;
+}
+
+export interface NumbersTold {
+  nodes: Numbers[];
 }
 
 export interface LinkClaimed {
@@ -468,6 +482,75 @@ export interface PersonDeactivateRequest {
   off?: boolean;
 }
 
+export interface AdminPeopleRequest {
+  query?: string;
+  role?: Role;
+  state?: string;
+  after?: string;
+}
+
+export interface AdminPeopleReply {
+  success: true;
+  people: Administered[];
+  hasMore: boolean;
+  total?: number;
+}
+
+export interface ResetLinkReply {
+  success: true;
+  url: string;
+  expiresAt: string;
+}
+
+export interface AdminRoomsRequest {
+  query?: string;
+  kind?: RoomKind;
+  state?: string;
+  after?: string;
+}
+
+export interface AdminRoomsReply {
+  success: true;
+  rooms: AdministeredRoom[];
+  hasMore: boolean;
+  total?: number;
+}
+
+export interface AdminRoomUpdateRequest {
+  roomId?: string;
+  name?: string;
+  topic?: string;
+  archived?: boolean;
+}
+
+export interface AdminRoomReply {
+  success: true;
+  room: AdministeredRoom;
+}
+
+export interface MemberRequest {
+  roomId?: string;
+  userId?: string;
+}
+
+export interface AdminSettingsReply {
+  success: true;
+  version: string;
+  database: string;
+  settings: Setting[];
+}
+
+export interface AdminStatsRequest {
+  on?: boolean;
+}
+
+export interface AdminStatsReply {
+  success: true;
+  every: number;
+  bounds: number[];
+  nodes: Numbers[];
+}
+
 export interface HereRequest {
   roomId?: string;
 }
@@ -640,11 +723,6 @@ export interface MemberKickRequest {
   userId?: string;
   ban?: boolean;
   reason?: string;
-}
-
-export interface MemberRequest {
-  roomId?: string;
-  userId?: string;
 }
 
 export interface MemberRoleRequest {
@@ -1074,6 +1152,24 @@ export interface Person {
   version: number;
 }
 
+export interface Numbers {
+  node: string;
+  host: string;
+  at: number;
+  connections: number;
+  people: number;
+  messages: number;
+  deliveries: number;
+  acks: number[];
+  queue: number;
+  unindexed: number;
+  untold: number;
+  outbound: number;
+  memory: number;
+  memoryLimit: number;
+  pressure: number;
+}
+
 export type Role = 'owner' | 'admin' | 'moderator' | 'member' | 'guest';
 
 export interface MyRoom {
@@ -1126,19 +1222,56 @@ export interface Session {
   current: boolean;
 }
 
+export interface Administered {
+  userId: string;
+  username: string;
+  login?: string;
+  role: Role;
+  avatar?: string;
+  presence: string;
+  suspended: boolean;
+  createdAt: string;
+  seenAt?: string;
+  sessions: number;
+  password: boolean;
+  secondFactor: boolean;
+}
+
+export type RoomKind = 'public' | 'private' | 'announcement' | 'direct' | 'group' | 'thread';
+
+export interface AdministeredRoom {
+  roomId: string;
+  kind: RoomKind;
+  name: string;
+  topic: string;
+  members: number;
+  lastSeq: number;
+  lastAt?: string;
+  createdAt: string;
+  archivedAt?: string;
+  owners: PersonHere[];
+}
+
+export interface Setting {
+  name: string;
+  value: string;
+  help: string;
+  given: boolean;
+  secret: boolean;
+}
+
 export interface Invitation {
   invitationId: string;
   roomId?: string;
   roomName?: string;
   role: Role;
   createdBy: string;
+  username: string;
   createdAt: string;
   expiresAt: string;
   maxUses: number;
   uses: number;
 }
-
-export type RoomKind = 'public' | 'private' | 'announcement' | 'direct' | 'group' | 'thread';
 
 export type HistoryMode = 'all' | 'joined';
 

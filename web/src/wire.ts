@@ -2,6 +2,7 @@
 import type { Requests, ServerEvents, Refusal } from './wire.gen';
 
 export type { ErrorCode, Entry, Mentions, Message, MyRoom, News, Poll, Personal, Scheduled, Reminder, Thread, Level, Emoji as OwnEmoji, Forward, NotifySettings, PersonalKind, Preview, SavedMessage, Summary as ThreadShown, Person, Reaction, Receipt, Refusal, Role, RoomKind, ServerEvents } from './wire.gen';
+export type { Administered, AdministeredRoom, Invitation, Numbers, Setting } from './wire.gen';
 export type { ComingOrGoing as Coming, JoinReply as Joined, Listed, Hit, Member, PersonHere, TypingNotice as Typing } from './wire.gen';
 
 export type RequestName = keyof Requests;

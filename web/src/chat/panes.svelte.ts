@@ -3,7 +3,7 @@ import type { Message } from '../wire';
 /** What can stand beside the conversation. */
 export type ListPanel = 'members' | 'search' | 'mentions' | 'threads' | 'pins' | 'saved' | 'later';
 export type Panel = { kind: ListPanel } | { kind: 'person'; userId: string } | { kind: 'thread'; roomId: string; root: Message };
-export type Dialog = '' | 'switcher' | 'new-room' | 'directory' | 'account' | 'settings' | 'room' | 'help' | 'emoji';
+export type Dialog = '' | 'switcher' | 'new-room' | 'directory' | 'account' | 'settings' | 'room' | 'help' | 'emoji' | 'admin';
 
 const NARROW = '(max-width: 767px)';
 

@@ -33,7 +33,7 @@ export class Security {
   }
 
   /** Asks for something that only who has proved who they are may have. Returns the answer, or nothing when they have not. */
-  private async guarded<K extends RequestName>(event: K, payload: Payload<K>): Promise<Answer<K> | undefined> {
+  async guarded<K extends RequestName>(event: K, payload: Payload<K>): Promise<Answer<K> | undefined> {
     const answer = await this.server.ask(event, payload);
     if (!answer || answer.success || answer.code !== 'unconfirmed') return answer;
     const proved = await new Promise<boolean>((done) => (this.confirming = done));

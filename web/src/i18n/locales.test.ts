@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { format } from './format';
 import en from './locales/en';
+import enAdmin from './locales/admin/en';
 
-const files = import.meta.glob<{ default: Record<string, string> }>(['./locales/*.ts', '!./locales/en.ts'], { eager: true });
-const languages = Object.entries(files).map(([path, file]) => [path.slice('./locales/'.length, -'.ts'.length), file.default] as const);
-const english: Record<string, string> = en;
+type Texts = Record<string, string>;
+const files = import.meta.glob<{ default: Texts }>(['./locales/*.ts', '!./locales/en.ts'], { eager: true });
+const adminFiles = import.meta.glob<{ default: Texts }>(['./locales/admin/*.ts', '!./locales/admin/en.ts'], { eager: true });
+const tagOf = (path: string) => path.slice(path.lastIndexOf('/') + 1, -'.ts'.length);
+const languages: [string, Texts, Texts][] = [
+  ...Object.entries(files).map(([path, file]): [string, Texts, Texts] => [tagOf(path), file.default, en]),
+  ...Object.entries(adminFiles).map(([path, file]): [string, Texts, Texts] => [tagOf(path), file.default, enAdmin]),
+];
 
 /** The names that stand in a text's braces. */
 function names(text: string): string[] {
@@ -19,10 +25,10 @@ function categories(text: string): string[][] {
 }
 
 it('there is more than English', () => {
-  expect(languages.map(([tag]) => tag)).toEqual(expect.arrayContaining(['ar', 'de', 'es', 'zh']));
+  for (const all of [files, adminFiles]) expect(Object.keys(all).map(tagOf)).toEqual(expect.arrayContaining(['ar', 'de', 'es', 'zh']));
 });
 
-describe.each(languages)('%s', (tag, texts) => {
+describe.each(languages)('%s', (tag, texts, english) => {
   it('has a text for every key, and for no other', () => {
     expect(Object.keys(english).filter((key) => !texts[key]?.trim())).toEqual([]);
     expect(Object.keys(texts).filter((key) => english[key] === undefined)).toEqual([]);

@@ -1,6 +1,7 @@
 import type { Chat } from '../chat/chat.svelte';
 import { prefs } from '../chat/prefs.svelte';
 import { t } from '../i18n/index.svelte';
+import { administers } from '../state/administration';
 
 export interface GoTo {
   label: string;
@@ -24,6 +25,7 @@ export function goTos(chat: Chat): GoTo[] {
     { label: t('members'), run: () => panes.showPanel({ kind: 'members' }) },
     { label: t('account'), run: later(() => (panes.dialog = 'account')) },
     { label: t('settings'), run: later(() => (panes.dialog = 'settings')) },
+    ...(administers(chat.session.me.role) ? [{ label: t('administration'), run: later(() => (panes.dialog = 'admin')) }] : []),
     { label: t('theme-dark'), run: () => prefs.setTheme('dark') },
     { label: t('theme-light'), run: () => prefs.setTheme('light') },
     { label: t('keys'), key: 'Ctrl+/', run: later(() => (panes.dialog = 'help')) },

@@ -21,6 +21,7 @@ export default {
   'n-for-you': '{n} لك',
   'n-here': '{n, plural, zero {لا أحد هنا الآن} one {شخص واحد هنا الآن} two {شخصان هنا الآن} few {# أشخاص هنا الآن} many {# شخصًا هنا الآن} other {# شخص هنا الآن}}',
   'n-members': '{n, plural, zero {لا أعضاء} one {عضو واحد} two {عضوان} few {# أعضاء} many {# عضوًا} other {# عضو}}',
+  'administration': 'الإدارة',
   'settings': 'الإعدادات',
   'account': 'الحساب',
   'account-of': 'الحساب {name}',

@@ -21,6 +21,7 @@ export default {
   'n-for-you': '{n} für dich',
   'n-here': '{n, plural, one {# Person gerade hier} other {# Personen gerade hier}}',
   'n-members': '{n, plural, one {# Mitglied} other {# Mitglieder}}',
+  'administration': 'Verwaltung',
   'settings': 'Einstellungen',
   'account': 'Konto',
   'account-of': 'Konto {name}',

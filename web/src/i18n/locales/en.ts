@@ -20,6 +20,7 @@ export default {
   'n-for-you': '{n} for you',
   'n-here': '{n, plural, one {# person here now} other {# people here now}}',
   'n-members': '{n, plural, one {# member} other {# members}}',
+  'administration': 'Administration',
   'settings': 'Settings',
   'account': 'Account',
   'account-of': 'Account {name}',

@@ -21,6 +21,7 @@ export default {
   'n-for-you': '{n} para ti',
   'n-here': '{n, plural, one {# persona aquí ahora} other {# personas aquí ahora}}',
   'n-members': '{n, plural, one {# miembro} other {# miembros}}',
+  'administration': 'Administración',
   'settings': 'Ajustes',
   'account': 'Cuenta',
   'account-of': 'Cuenta {name}',

@@ -21,6 +21,7 @@ export default {
   'n-for-you': '{n} 条与你有关',
   'n-here': '{n, plural, other {现在有 # 人在这里}}',
   'n-members': '{n, plural, other {# 位成员}}',
+  'administration': '管理',
   'settings': '设置',
   'account': '账户',
   'account-of': '账户 {name}',
