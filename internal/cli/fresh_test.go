@@ -328,6 +328,25 @@ var freshCases = map[string]freshCase{
 		m.people["member"].heard("user-left", gone["userId"].(string))
 		return reply{"userId": gone["userId"]}
 	}},
+	"admin-people": {},
+	"admin-sign-out": {payload: func(m *matrix) reply {
+		p := m.dial(nil)
+		gone := p.must("account-create", reply{"name": "signed-out", "password": "a long enough password"})
+		p.Close()
+		m.people["member"].heard("user-left", gone["userId"].(string))
+		return reply{"userId": gone["userId"]}
+	}},
+	"admin-reset-link":    {},
+	"admin-factors-reset": {},
+	"admin-rooms":         {},
+	"admin-room-update": {changes: true, by: "server-owner", payload: func(m *matrix) reply {
+		return reply{"roomId": m.open(), "name": "Administered"}
+	}},
+	"admin-room-owner": {changes: true, by: "server-owner", payload: func(m *matrix) reply {
+		return reply{"roomId": m.open(), "userId": m.ids["member"]}
+	}},
+	"admin-settings":  {},
+	"admin-stats":     {},
 	"who-is-here":     {},
 	"presence-active": {changes: true, by: "moderator", alone: true, payload: func(*matrix) reply { return reply{"active": false} }},
 	"invite-create":   {},
@@ -343,7 +362,7 @@ var freshCases = map[string]freshCase{
 	"room-get":       {},
 	"room-directory": {},
 	"room-join": {changes: true, by: "other", payload: func(m *matrix) reply {
-		return reply{"roomId": m.people["room-owner"].must("room-create", reply{"name": "Open", "members": []string{m.ids["member"]}})["roomId"]}
+		return reply{"roomId": m.open()}
 	}},
 	"room-leave":     {changes: true},
 	"room-sync":      {},
@@ -415,6 +434,11 @@ var freshCases = map[string]freshCase{
 	"person-block":     {changes: true},
 	"search":           {},
 	"typing-indicator": {},
+}
+
+// open makes a room that anybody may join, with a member besides its owner.
+func (m *matrix) open() any {
+	return m.people["room-owner"].must("room-create", reply{"name": "Open", "members": []string{m.ids["member"]}})["roomId"]
 }
 
 // unread is a message that the room's owner has not read.
