@@ -67,7 +67,10 @@ func (o roomOptions) on(bin, dir string, n int) error {
 	fmt.Printf("%d people in one room, on %d nodes, Postgres and Redis, nothing pinned\n", o.people, n)
 	args := []string{"bench"}
 	for _, port := range c.ports() {
-		args = append(args, fmt.Sprintf("http://127.0.0.1:%d", port), fmt.Sprintf("--metrics=http://127.0.0.1:%d/metrics", port))
+		args = append(args, fmt.Sprintf("http://127.0.0.1:%d", port))
+	}
+	for _, port := range c.ports() {
+		args = append(args, fmt.Sprintf("--metrics=http://127.0.0.1:%d/metrics", port))
 	}
 	args = append(args, fmt.Sprint("--people=", o.people), fmt.Sprint("--rate=", o.rate), fmt.Sprint("--readers=", o.readers),
 		fmt.Sprint("--processes=", testers), "--direct=0", "--reconnects=1", fmt.Sprint("--ramp=", o.ramp), fmt.Sprint("--duration=", o.duration), "--report=")

@@ -18,7 +18,7 @@ import (
 func TestBenchMeasuresAndChecks(t *testing.T) {
 	s := start(t, "--rate-limit=off")
 	page := filepath.Join(t.TempDir(), "report.html")
-	printed := cli(t, 0, "bench", s.url, "--people=40", "--rate=60", "--ramp=500ms", "--duration=3s", "--rooms=3", "--sign-up", "--reconnects=200", "--storm", "--report="+page)
+	printed := cli(t, 0, "bench", s.url, s.url+"/", "--people=40", "--rate=60", "--ramp=500ms", "--duration=3s", "--rooms=3", "--sign-up", "--reconnects=200", "--storm", "--report="+page)
 	for _, want := range []string{"40 people", "sent/s", "delivered/s", "acknowledged", "Sound: of ", "times caught up", "\nback ", page} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("no %q in\n%s", want, printed)
