@@ -139,7 +139,7 @@ func New(ctx context.Context, o Options) (*Chat, error) {
 		return nil, err
 	}
 	for range o.DB.Dialect.Writers() {
-		m := &committer{chat: c, queue: make(chan *operation, maxQueued), done: make(chan struct{}), memory: newRemembered(o.DB.Dialect)}
+		m := &committer{chat: c, queue: make(chan *operation, maxQueued), cursors: make(chan *operation, maxCursors), done: make(chan struct{}), memory: newRemembered(o.DB.Dialect)}
 		c.committers = append(c.committers, m)
 		go m.loop()
 	}

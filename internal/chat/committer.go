@@ -14,6 +14,10 @@ import (
 const (
 	maxQueued = 8192 // operations that wait for a committer; more are refused
 	maxBatch  = 256  // operations in one transaction: beyond, only the wait grows
+	// In a large room many tell at once what they have read. What people write does not wait for that: so many cursors wait at most, and
+	// so many are moved in one transaction.
+	maxCursors     = 1024
+	cursorsAtATime = 32
 	// commitTimeout bounds one batch. A database that takes longer is as good as away.
 	commitTimeout = 30 * time.Second
 )
@@ -25,6 +29,7 @@ type operation struct {
 	draft   *Draft             // a message to send, or
 	run     func(*batch) error // any other change: it fails alone, and may run again when the database asks for it
 	message Message            // what came of the draft
+	cursor  bool               // run moves a cursor: it comes after what is written
 	done    chan error         // buffered: a committer never waits for a caller that has left
 	span    trace.SpanContext  // of the request, when it is traced
 	queued  time.Time
@@ -33,10 +38,11 @@ type operation struct {
 // committer writes what happens in its rooms. It is the only one on this node that does, so what it publishes after a commit is in
 // the order of the seqs; and what has arrived together it commits together: one fsync for a batch.
 type committer struct {
-	chat   *Chat
-	queue  chan *operation
-	done   chan struct{}
-	memory *remembered // nil where others write too
+	chat    *Chat
+	queue   chan *operation
+	cursors chan *operation // those that move one
+	done    chan struct{}
+	memory  *remembered // nil where others write too
 
 	repeated time.Time // when a message came that had been sent before
 
@@ -67,8 +73,12 @@ func (c *Chat) do(ctx context.Context, op *operation) error {
 	}
 	op.queued = time.Now()
 	which := c.committers[maphash.String(roomHash, op.room)%uint64(len(c.committers))]
+	queue := which.queue
+	if op.cursor {
+		queue = which.cursors
+	}
 	select {
-	case which.queue <- op:
+	case queue <- op:
 	default:
 		return &Error{Kind: Unavailable, Message: "The server is busy", RetryAfter: time.Second}
 	}
@@ -78,6 +88,11 @@ func (c *Chat) do(ctx context.Context, op *operation) error {
 	case <-ctx.Done():
 		return &Error{Kind: Retry, Message: "The server is slow; sending again is safe", RetryAfter: time.Second, Err: ctx.Err()}
 	}
+}
+
+// moveCursor has a member's cursor in a room moved.
+func (c *Chat) moveCursor(ctx context.Context, a Actor, roomID string, run func(*batch) error) error {
+	return c.do(ctx, &operation{room: roomID, actor: a, run: run, cursor: true, done: make(chan error, 1)})
 }
 
 // change has a change to a room committed.
@@ -91,10 +106,14 @@ func (m *committer) loop() {
 		select {
 		case op := <-m.queue:
 			m.commit(m.gather(op))
+		case op := <-m.cursors:
+			m.commit(m.gather(op))
 		case <-m.chat.stopping:
 			for {
 				select {
 				case op := <-m.queue:
+					m.commit(m.gather(op))
+				case op := <-m.cursors:
 					m.commit(m.gather(op))
 				default:
 					return
@@ -104,12 +123,20 @@ func (m *committer) loop() {
 	}
 }
 
-// gather takes what is queued, without waiting for more.
+// gather takes what is queued, without waiting for more: what is written, and a few cursors.
 func (m *committer) gather(first *operation) []*operation {
-	ops := []*operation{first}
-	for len(ops) < maxBatch {
+	cursors := cursorsAtATime
+	if first.cursor {
+		cursors--
+	}
+	ops := take(m.queue, []*operation{first}, maxBatch-1)
+	return take(m.cursors, ops, min(cursors, maxBatch-len(ops)))
+}
+
+func take(queue <-chan *operation, ops []*operation, most int) []*operation {
+	for range most {
 		select {
-		case op := <-m.queue:
+		case op := <-queue:
 			ops = append(ops, op)
 		default:
 			return ops
@@ -118,11 +145,22 @@ func (m *committer) gather(first *operation) []*operation {
 	return ops
 }
 
+// since is when the first of what is written was queued; of cursors alone it is now: nothing is given up because they wait.
+func since(ops []*operation) *time.Time {
+	for _, op := range ops {
+		if !op.cursor {
+			return &op.queued
+		}
+	}
+	now := time.Now()
+	return &now
+}
+
 // commit writes operations in one transaction, tells what came of it, and answers them.
 func (m *committer) commit(ops []*operation) {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
-	m.first.Store(&ops[0].queued)
+	m.first.Store(since(ops))
 	defer m.first.Store(nil)
 	start := time.Now()
 	b, err := m.runBatch(ctx, ops)
@@ -170,7 +208,7 @@ func (c *Chat) traceCommit(op *operation, begun time.Time, together int, err err
 // Queued is the number of operations that wait to be committed.
 func (c *Chat) Queued() (n int) {
 	for _, m := range c.committers {
-		n += len(m.queue)
+		n += len(m.queue) + len(m.cursors)
 	}
 	return n
 }

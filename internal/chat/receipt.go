@@ -39,7 +39,7 @@ func (c *Chat) MarkDelivered(ctx context.Context, a Actor, roomID string, seq in
 // move changes a cursor. It is no entry of the log: what has been read is derived from it, and the last word counts.
 func (c *Chat) move(ctx context.Context, a Actor, roomID string, to func(access, *Receipt), back bool) (Receipt, error) {
 	var r Receipt
-	err := c.change(ctx, a, roomID, func(b *batch) error {
+	err := c.moveCursor(ctx, a, roomID, func(b *batch) error {
 		acc, err := findAccess(b.ctx, b.tx, a.UserID, roomID)
 		if err != nil {
 			return err

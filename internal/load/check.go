@@ -10,19 +10,26 @@ import (
 // stormOver is how much longer those may take who come back from a storm.
 const stormOver = time.Minute
 
-// settle waits until everybody who is connected has all that was acknowledged, and says who has not. Those who ask for it and have no answer
-// yet are no proof of anything.
+// settleMost is how much longer it may take while there is progress.
+const settleMost = 2 * time.Minute
+
+// settle waits until everybody who is connected has all that was acknowledged, and says who has not: after a time in which nobody was
+// told anything, or a long time altogether. A server that is slow has lost nothing.
 func (t *tester) settle() {
-	deadline := time.Now().Add(settleWithin)
+	still := settleWithin
 	if t.o.Storm {
-		deadline = deadline.Add(stormOver)
+		still += stormOver
 	}
+	begun, last, since := time.Now(), int64(-1), time.Now()
 	for {
 		behind := t.behind(false)
 		if behind == 0 {
 			return
 		}
-		if time.Now().After(deadline) {
+		if so := t.stats.delivered.Load() + t.stats.acked.Load(); so != last {
+			last, since = so, time.Now()
+		}
+		if time.Since(since) > still || time.Since(begun) > still+settleMost {
 			t.behind(true)
 			return
 		}

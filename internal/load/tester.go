@@ -15,7 +15,7 @@ import (
 const (
 	lobby        = "general"
 	connecting   = 64               // connections that are opened at the same time
-	settleWithin = 10 * time.Second // how long what was sent may take to arrive in the end
+	settleWithin = 10 * time.Second // how long nothing may arrive in the end while something is missing
 )
 
 // tester is one run.
