@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"web":                {},
 	"internal/cli":       {"engineio", "engineio/", "socketio", "socketio/redis", "socketio/adminui", "internal/", "web"},
 	"e2e":                {"socketio", "engineio", "socketio/", "internal/db"}, // the databases that its scenarios run over
-	"e2e/":               {"socketio", "engineio", "socketio/"},
+	"e2e/":               {"socketio", "engineio", "socketio/", "engineio/"},
 	"e2e/bench":          {"socketio/client", "internal/db/dbtest", "internal/peers/redistest"},
 	"e2e/torture":        {"socketio/client", "internal/db/dbtest", "internal/peers/redistest"},
 }
