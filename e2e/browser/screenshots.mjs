@@ -10,14 +10,15 @@ const talk = [
   ['Mei Lin', 'Full report: https://example.test/reports/2026-11?view=full'],
   ['Ben Okafor', 'With typing on? Then this is all it takes now:\n\n    parley serve'],
   ['Sara Haddad', 'Can somebody look at the Arabic strings before noon? مرحبا بالجميع'],
-  ['Sara Haddad', 'I put the screenshots next to the report.'],
   ['Ana Ruiz', 'On it. Ten minutes.'],
   ['Ben Okafor', 'A very long word should not break the layout: ' + 'antidisestablishmentarianism'.repeat(6)],
-  ['Ana Ruiz', 'It does not. I will push the fixed ones right after.'],
 ];
 try {
   const empty = await Parley.start();
   const busy = await Parley.start();
+  busy.sql(`INSERT INTO previews (url, data, fetched_at) VALUES ('https://example.test/reports/2026-11?view=full', '${JSON.stringify({
+    title: 'Load test, November', description: 'What 15,000 people in one room cost: processor, memory, and how long each waited.', site: 'Reports',
+  })}', ${Date.now() * 1000})`);
   const people = {};
   for (const name of ['Mei Lin', 'Ben Okafor', 'Sara Haddad', 'Ana Ruiz']) {
     people[name] = await person(browser, busy.url, { name });

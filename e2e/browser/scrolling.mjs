@@ -1,21 +1,24 @@
 // Scrolling through a long room, and what is seen of it: frames, rows, whether anything moved that should not have, what is left in memory.
 
-/** Fills the lobby from a page, with messages of many heights. */
-export async function fill(page, many, at = 100) {
-  return page.evaluate(async ([n, together]) => {
+/** Fills the lobby from a page, with messages of many heights: the first and the last are what they are called, also on a server that is busy. */
+export async function fill(page, many) {
+  return page.evaluate(async (n) => {
     const { io } = await import('/socket.io/socket.io.esm.min.js');
     const socket = io({ forceNew: true, transports: ['websocket'] });
     await new Promise((done) => socket.on('connect', done));
     await socket.emitWithAck('user-join', { username: 'Filler' });
-    let sent = 0;
-    for (let i = 0; i < n; i += together) {
-      const some = Array.from({ length: Math.min(together, n - i) }, (_, j) => `row ${i + j}. ${'words of it '.repeat(((i + j) * 7) % 13)}`);
-      const answers = await Promise.all(some.map((text) => socket.emitWithAck('chat-message', { text })));
-      sent += answers.filter((a) => a.success).length;
-    }
+    const send = async (i) => {
+      for (;;) {
+        const answer = await socket.emitWithAck('chat-message', { text: `row ${i}. ${'words of it '.repeat((i * 7) % 13)}`, clientId: `row ${i}` });
+        if (answer.success) return;
+        await new Promise((done) => setTimeout(done, 1000 * (answer.retryAfter ?? 0.2)));
+      }
+    };
+    await send(0);
+    for (let i = 1; i < n - 1; i += 100) await Promise.all(Array.from({ length: Math.min(100, n - 1 - i) }, (_, j) => send(i + j)));
+    await send(n - 1);
     socket.disconnect();
-    return sent;
-  }, [many, at]);
+  }, many);
 }
 
 /** Watches every frame: how long it took, how many rows there are, whether rows moved apart, against the scrolling, or further than was scrolled. */
