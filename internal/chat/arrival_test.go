@@ -11,6 +11,7 @@ import (
 
 	"parley/internal/chat"
 	"parley/internal/db"
+	"parley/internal/db/dbtest"
 )
 
 // Those who come together are read for together, and each finds what they would find alone.
@@ -127,6 +128,47 @@ func TestGuestsWhoComeTogether(t *testing.T) {
 			t.Errorf("%d statements for %d guests", together, people)
 		}
 	})
+}
+
+// However many are being caught up with, and however long that takes, others find a connection to the database.
+func TestCatchingUpLeavesConnectionsToOthers(t *testing.T) {
+	f := open(t, dbtest.NewPostgres(t)) // SQLite has no reader that waits
+	a := f.guest("Ana")
+	first := f.send(a, "1", "one")
+	f.send(a, "2", "two")
+	locked, release, released := make(chan struct{}), make(chan struct{}), make(chan error)
+	go func() {
+		released <- f.db.Tx(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(t.Context(), `LOCK TABLE log IN ACCESS EXCLUSIVE MODE`)
+			close(locked)
+			<-release
+			return err
+		})
+	}()
+	<-locked
+	var coming sync.WaitGroup
+	for range 50 {
+		coming.Go(func() {
+			news, err := f.Sync(t.Context(), a, chat.Position{Seq: first.Seq, ID: first.ID})
+			if err != nil || len(news.Entries) != 1 {
+				t.Errorf("%+v, %v", news, err)
+			}
+		})
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 20 {
+		if _, err := f.User(soon, a.UserID); err != nil {
+			t.Error("nobody else is answered", err)
+			break
+		}
+		time.Sleep(time.Millisecond) // they come one after the other
+	}
+	close(release)
+	if err := <-released; err != nil {
+		t.Fatal(err)
+	}
+	coming.Wait()
 }
 
 // holdReaders has all connections that read, until it is told to let them go.

@@ -94,6 +94,7 @@ type Chat struct {
 	previewer  *previewer // nil: none
 	arrivals   chan *arriving
 	newcomers  chan *newcomer
+	syncing    chan struct{} // a place for each who is being caught up with
 	readers    sync.WaitGroup
 	cursors    cipher.Block  // hides where a search goes on
 	drawing    chan struct{} // a place for each picture that is decoded
@@ -113,7 +114,7 @@ type Actor struct {
 func New(ctx context.Context, o Options) (*Chat, error) {
 	c := &Chat{
 		db: o.DB, limits: o.Limits, publish: o.Publish, committed: o.Committed, tracer: o.Tracer, now: o.Now, newID: o.NewID,
-		stopping: make(chan struct{}), drawing: make(chan struct{}, avatarDecodeSlots), arrivals: make(chan *arriving), newcomers: make(chan *newcomer),
+		stopping: make(chan struct{}), drawing: make(chan struct{}, avatarDecodeSlots), arrivals: make(chan *arriving), newcomers: make(chan *newcomer), syncing: make(chan struct{}, syncReaders),
 	}
 	c.limits.defaults()
 	if o.TellEvery == 0 {

@@ -28,6 +28,9 @@ const (
 	maxNews = 300 // entries at once
 	// maxBehind is how far behind a copy may be and still be caught up with: reading a page anew is cheaper than all that happened.
 	maxBehind = 3000
+	// syncReaders is how many are read for at the same time. Thousands who come back ask together, with several queries each: all connections
+	// would be theirs, and those who come after them could not even join.
+	syncReaders = 4
 )
 
 var selectNews = pageOf(`l.seq > $3`, `l.seq`)
@@ -37,6 +40,12 @@ var selectNews = pageOf(`l.seq > $3`, `l.seq`)
 func (c *Chat) Sync(ctx context.Context, a Actor, p Position) (News, error) {
 	if p.RoomID == "" {
 		p.RoomID = Lobby
+	}
+	select {
+	case c.syncing <- struct{}{}:
+		defer func() { <-c.syncing }()
+	case <-ctx.Done():
+		return News{}, unreadable(ctx.Err())
 	}
 	acc, err := c.reader(ctx, a, p.RoomID)
 	if err != nil {
