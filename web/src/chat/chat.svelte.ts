@@ -173,7 +173,7 @@ export class Chat {
     }
     if (event === 'room-updated' && 'room' in payload && payload.room) {
       const room = this.rooms.all.get(payload.roomId);
-      if (room) this.rooms.all.set(payload.roomId, { ...room, ...payload.room });
+      if (room) this.rooms.all.set(payload.roomId, { ...room, archivedAt: undefined, ...payload.room });
     }
     if (fresh && (event === 'member-joined' || event === 'member-left')) this.rooms.membersChanged(payload.roomId, event === 'member-joined' ? 1 : -1);
   }
