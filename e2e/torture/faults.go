@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -27,14 +28,20 @@ func tryFaults(ctx context.Context, c config) error {
 	for _, fault := range faults {
 		c.fault = fault
 		r, err := run(ctx, c)
-		found := len(r.Problems) > 0 || err != nil
+		found := shows(r, err)
 		if !found {
 			missed++
 		}
 		fmt.Printf("%-24s %-8s found %-5v %s\n", fault, c.database, found, r)
+		if err != nil {
+			fmt.Println("  ended with:", err)
+		}
 	}
 	if missed > 0 {
 		return fmt.Errorf("%d of %d seeded faults were not found", missed, len(faults))
 	}
 	return nil
 }
+
+// shows is whether a run has found something wrong with what it tried. A run that could not be made has found nothing.
+func shows(r report, err error) bool { return len(r.Problems) > 0 || errors.Is(err, errUnrest) }

@@ -113,6 +113,9 @@ type trial struct {
 	report  report
 }
 
+// errUnrest says that a client never got to what the server has, although nothing was broken any more: a promise is not kept.
+var errUnrest = errors.New("does not come to rest")
+
 // gather signs everybody up and makes the rooms: half of the people are in all of them, the others come and go.
 func (t *trial) gather(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
@@ -236,7 +239,7 @@ func (t *trial) settle(ctx context.Context) error {
 	time.Sleep(200 * time.Millisecond) // what is on its way arrives
 	for _, p := range everybody {
 		if err := p.persist(ctx, p.settle); err != nil {
-			return fmt.Errorf("%s does not come to rest: %w", p.name, err)
+			return fmt.Errorf("%s %w: %w", p.name, errUnrest, err)
 		}
 	}
 	return nil
