@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // faults are those that a server built with the tag "faults" has: see the calls of fault in internal/chat and internal/live.
@@ -12,6 +13,9 @@ var faults = []string{
 	"acked-before-commit", "failed-but-saved", "delivered-twice", "gap-in-the-log", "ids-forgotten", "wrong-seq-in-ack", "change-not-stored",
 	"change-without-entry", "catch-up-skips", "history-before-joining", "hears-after-leaving", "delivery-lost", "out-of-order",
 }
+
+// faultyRest is short: what a server has lost for good, its clients ask for without end.
+const faultyRest = 20 * time.Second
 
 // tryFaults runs the server with each fault and fails when the check does not find it.
 func tryFaults(ctx context.Context, c config) error {
@@ -24,6 +28,7 @@ func tryFaults(ctx context.Context, c config) error {
 		return err
 	}
 	c.atLeast, c.leaving = 200, 5 // less may not show the fault
+	c.rest = faultyRest
 	missed := 0
 	for _, fault := range faults {
 		c.fault = fault

@@ -38,6 +38,7 @@ type config struct {
 	people   int
 	rooms    int
 	pause    time.Duration // between two things that a person does
+	rest     time.Duration // within which everybody has to have what the server has; three minutes when 0
 	keep     bool          // the log, when something did not go well
 }
 
@@ -226,7 +227,7 @@ func (t *trial) comeAndGo(ctx, heal context.Context) {
 
 // settle heals everything, brings every copy up to date, and compares it with a fresh one.
 func (t *trial) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(t.rest, 3*time.Minute))
 	defer cancel()
 	everybody := slices.Concat(t.people, t.extras())
 	for _, p := range everybody {
