@@ -52,7 +52,7 @@ test: deps build clients browser unit ## run all tests: web client, browser, Go 
 unit: web/dist/index.html ## run the tests of the web client's state and of the Go code
 	cd web && npx --no-install vitest run --silent && npm run --silent check
 	go vet ./...
-	CGO_ENABLED=1 go test -race -timeout 10m -p 3 ./internal/cli ./... # the longest first; they wait more than they compute
+	CGO_ENABLED=1 go test -race -timeout 15m -p 3 ./internal/cli ./... # the longest first; they wait more than they compute
 
 bin/conformance: $(GO_SOURCES) | needs-go
 	CGO_ENABLED=0 go build -o $@ ./e2e/conformance
