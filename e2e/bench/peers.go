@@ -94,7 +94,7 @@ func (s *peerSet) durable() (peer, error) {
 
 // node is Socket.IO's own server on Node.
 func (s *peerSet) node() (peer, error) {
-	dir, err := s.install("node")
+	dir, err := s.socketio()
 	if err != nil {
 		return peer{}, err
 	}
@@ -104,7 +104,7 @@ func (s *peerSet) node() (peer, error) {
 	}
 	s.nodeVersion = strings.TrimSpace(string(version))
 	return peer{name: "node", product: false, command: func(port int) *exec.Cmd {
-		cmd := exec.Command("node", "server.mjs", strconv.Itoa(port))
+		cmd := exec.Command("node", "node.mjs", strconv.Itoa(port))
 		cmd.Dir = dir
 		return cmd
 	}}, nil
@@ -112,12 +112,12 @@ func (s *peerSet) node() (peer, error) {
 
 // bun is Socket.IO's own server on Bun, with the engine made for it.
 func (s *peerSet) bun() (peer, error) {
-	dir, err := s.install("bun")
+	dir, err := s.socketio()
 	if err != nil {
 		return peer{}, err
 	}
 	return peer{name: "bun", product: false, command: func(port int) *exec.Cmd {
-		cmd := exec.Command(filepath.Join(dir, "node_modules", ".bin", "bun"), "server.mjs", strconv.Itoa(port))
+		cmd := exec.Command(filepath.Join(dir, "node_modules", ".bin", "bun"), "bun.mjs", strconv.Itoa(port))
 		cmd.Dir = dir
 		return cmd
 	}}, nil
@@ -146,13 +146,16 @@ func sources(name string) (string, error) {
 	return filepath.Join(strings.TrimSpace(string(out)), "peers", name), err
 }
 
-// install copies a peer's files into a folder of its own and installs there the packages that they name.
-func (s *peerSet) install(name string) (string, error) {
-	from, err := sources(name)
+// socketio is a folder with Socket.IO's own servers and the packages that they need, installed once.
+func (s *peerSet) socketio() (string, error) {
+	dir := filepath.Join(s.dir, "socketio")
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	from, err := sources("socketio")
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(s.dir, name)
 	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 		return "", err
 	}
